@@ -1,0 +1,134 @@
+# newsmill: `make help` lists the targets. Output goes to build/$(MODE)/.
+
+MODE ?= release
+CC   ?= cc
+OUT  := build/$(MODE)
+OBJ  := $(OUT)/obj
+
+MODE_FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
+MODE_FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_FLAGS_debug   := -O0
+ifeq ($(MODE_FLAGS_$(MODE)),)
+$(error MODE=$(MODE) is not one of release, asan, debug)
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+ifdef CI
+WARNINGS += -Werror
+endif
+VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
+PACKAGES := hiredis libevent libcjson libcurl sqlite3 libpcre2-8 libconfuse libcrypto msgpack
+# Packages without a .pc file, or whose .pc follows an alternative we do not want to depend on.
+BLAS_CFLAGS = $(shell sh deploy/find-blas cflags)
+BLAS_LIBS   = $(shell sh deploy/find-blas libs)
+
+CFLAGS  ?= -g
+NM_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(OUT)/gen -DNEWSMILL_VERSION='"$(VERSION)"' $(WARNINGS) \
+            $(MODE_FLAGS_$(MODE)) -fstack-protector-strong -fPIE -MMD -MP \
+            $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+NM_LDFLAGS = $(MODE_FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# --- what is built from what -------------------------------------------------------------------
+COMMON_SRC  := $(wildcard common/*.c)
+NER_SRC     := $(wildcard workers/ner/*.c)
+STORE_SRC   := $(wildcard store/*.c)
+GATEWAY_SRC := $(wildcard gateway/*.c)
+WORKERS_SRC := $(wildcard workers/*.c)
+SAVERS_SRC  := $(wildcard savers/*.c)
+CLI_SRC     := $(wildcard cli/*.c)
+HARNESS_SRC := $(wildcard tests/harness/*.c)
+UNIT_SRC    := $(wildcard tests/unit/*.c)
+INTEGRATION_SRC := $(wildcard tests/integration/*.c)
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+COMMON_LIBS  := -lhiredis -lcjson -lunistring -lconfuse -lcrypto
+NER_LIBS     := -lpcre2-8 -lmsgpackc -lcjson -lunistring -lm
+STORE_LIBS   := -lsqlite3
+GATEWAY_LIBS := -levent
+CLI_LIBS     := -lcurl
+
+PROGRAMS := newsmill-gateway newsmill-workers newsmill-savers newsmill
+TESTS    := test-unit test-integration
+
+all: $(addprefix $(OUT)/,$(PROGRAMS))
+tests: all $(addprefix $(OUT)/,$(TESTS))
+
+$(OUT)/libcommon.a: $(call objects,$(COMMON_SRC))
+$(OUT)/libner.a:    $(call objects,$(NER_SRC))
+$(OUT)/libstore.a:  $(call objects,$(STORE_SRC))
+$(OUT)/%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(OUT)/newsmill-gateway: $(call objects,$(GATEWAY_SRC)) $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(GATEWAY_LIBS) $(COMMON_LIBS)
+$(OUT)/newsmill-workers: $(call objects,$(WORKERS_SRC)) $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+$(OUT)/newsmill-savers: $(call objects,$(SAVERS_SRC)) $(OUT)/libstore.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(STORE_LIBS) $(COMMON_LIBS)
+$(OUT)/newsmill: $(call objects,$(CLI_SRC)) $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+
+# Tests may look inside a role: they link its objects, all but its main.
+ROLE_PARTS := $(filter-out %/main.c,$(GATEWAY_SRC) $(WORKERS_SRC) $(SAVERS_SRC) $(CLI_SRC))
+$(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
+                  $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit $(GATEWAY_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
+	  $(BLAS_LIBS) $(COMMON_LIBS)
+$(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libstore.a \
+                         $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit $(CLI_LIBS) $(STORE_LIBS) $(COMMON_LIBS)
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(NM_CFLAGS) -c -o $@ $<
+$(OBJ)/workers/ner/gemm.o: NM_CFLAGS += $(BLAS_CFLAGS)
+
+# A Lua script becomes a C string of the same name: claim.lua -> claim_lua.
+LUA := $(wildcard common/*.lua gateway/*.lua)
+$(OUT)/gen/%_lua.h:
+	@mkdir -p $(@D)
+	@{ printf 'static const char $(notdir $*)_lua[] =\n'; \
+	   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $<; printf ';\n'; } > $@
+define lua_rule
+$(OUT)/gen/$(notdir $(1:.lua=))_lua.h: $(1)
+endef
+$(foreach l,$(LUA),$(eval $(call lua_rule,$(l))))
+LUA_HEADERS := $(foreach l,$(LUA),$(OUT)/gen/$(notdir $(l:.lua=))_lua.h)
+$(call objects,$(COMMON_SRC) $(GATEWAY_SRC)): | $(LUA_HEADERS)
+
+# --- what people type --------------------------------------------------------------------------
+run:            ## install, build, get the model, start everything, count the sample (ONCE=1: and end)
+	@deploy/install-packages run
+	@$(MAKE) --no-print-directory -s all
+	@deploy/get-model
+	@ONCE=$(ONCE) STORE=$(STORE) deploy/run $(OUT)
+
+test:           ## install, lint, unit, integration and parity tests
+	@deploy/install-packages test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory -s tests
+	@deploy/get-model
+	@tests/run-all $(OUT)
+
+lint:           ## formatting, includes, banned calls
+	@tests/lint/lint
+
+parity:         ## compare with spaCy itself, in a venv (CORPUS=file.csv for any other text)
+	@$(MAKE) --no-print-directory -s all
+	@tests/parity/compare $(OUT) $(CORPUS)
+
+format:         ## rewrite the sources with clang-format
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:          ## remove build/; var/ (data and model) stays
+	rm -rf build
+
+help:           ## this list
+	@sed -n 's/^\([a-z]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: all tests run test lint parity format clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

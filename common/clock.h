@@ -1,0 +1,22 @@
+/* clock: monotonic milliseconds, deadlines and the one formula for waiting before a retry. */
+#ifndef NEWSMILL_CLOCK_H
+#define NEWSMILL_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds since some fixed point, never going back. */
+int64_t clock_ms(void);
+
+/* Retry waits with decorrelated jitter: each wait is drawn between `first_ms` and three times the
+ * wait before it, never above `max_ms`. Without jitter all children of a farm would come back to a
+ * restarted Redis in the same millisecond. */
+struct backoff {
+    int first_ms;
+    int max_ms;
+    int last_ms; /* 0 after backoff_reset() */
+};
+
+void backoff_reset(struct backoff *b);
+int backoff_next_ms(struct backoff *b);
+
+#endif

@@ -1,0 +1,70 @@
+/* conf: the settings of all programs, one row each in conf_table.c.
+ *
+ * Order of precedence: `-o section.key=value`, then environment NEWSMILL_SECTION_KEY, then the
+ * file, then the built-in default. An unknown key or a value out of bounds is ERR_CONFIG and names
+ * the place (file and line, variable or option) and, for a key, the nearest one that exists. */
+#ifndef NEWSMILL_CONF_H
+#define NEWSMILL_CONF_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "err.h"
+
+struct conf {
+    struct {
+        char *url;          /* redis://[user:password@]host:port[/db] or unix:/path */
+        char *queue;        /* prefix of all keys */
+        int64_t timeout_ms; /* for connect and for each answer */
+    } redis;
+    struct {
+        char *address;
+        int64_t port;
+        int64_t processes;
+        char *keys_file;           /* empty: no key, loopback only */
+        int64_t max_article_bytes; /* of content; the workers hold raw LPUSHes to it too */
+        int64_t max_backlog;       /* articles waiting above which the gateway answers 503 */
+        int64_t max_connections;
+    } gateway;
+    struct {
+        int64_t processes; /* 0: one a core */
+        char *state_dir;   /* where this machine's instance id is kept */
+        int64_t flush_articles;
+        int64_t flush_interval_ms;
+        int64_t flush_bytes;
+        int64_t max_results; /* batches waiting above which workers stop claiming */
+        char *skip_labels;   /* separated by spaces */
+    } workers;
+    struct {
+        int64_t processes;
+        char *state_dir;
+    } savers;
+    struct {
+        char *kind; /* "sqlite" | "none" */
+        char *path; /* of the SQLite file */
+    } store;
+    struct {
+        char *path; /* a spaCy model directory */
+    } model;
+    struct {
+        char *level;
+        char *format;
+    } log;
+};
+
+/* Where settings come from besides the environment. */
+struct conf_sources {
+    const char *file;           /* NULL: "newsmill.conf" where that exists, else none */
+    const char *const *options; /* "section.key=value", borrowed */
+    int option_count;
+};
+
+/* Loads all settings into *out (free with conf_fini()). Returns 0 or ERR_CONFIG. */
+int conf_load(const struct conf_sources *from, struct conf *out, struct err *e);
+void conf_fini(struct conf *c);
+
+/* Prints an annotated newsmill.conf with the values of `c` (secrets masked); NULL prints the
+ * built-in defaults. */
+void conf_print(const struct conf *c, FILE *to);
+
+#endif

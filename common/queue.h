@@ -1,0 +1,56 @@
+/* queue: claim, settle and recover, the contract of QUEUES.md in C. What must be atomic is a Lua
+ * script beside this file; here is the order in which they are sent.
+ *
+ * One queue object is one owner slot. Any error from any function below means doubt: the caller
+ * drops what it has in memory and calls queue_enter() again, which gives back what the slot held.
+ * Start, error and crash are this one path. */
+#ifndef NEWSMILL_QUEUE_H
+#define NEWSMILL_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "conf.h"
+#include "err.h"
+
+enum queue_list { QUEUE_ARTICLES, QUEUE_RESULTS };
+
+struct queue;
+
+struct queue_item {
+    const char *bytes;
+    size_t length;
+};
+
+/* Makes an owner slot; connects nothing. `instance` is this machine's id for the role, `slot` of
+ * `slots`. Returns 0 or ERR_CONFIG. */
+int queue_new(const struct conf *conf, enum queue_list list, const char *instance, int slot,
+              int slots, struct queue **out, struct err *e);
+void queue_free(struct queue *q); /* closes the connection; gives nothing back (enter does) */
+
+/* Connects afresh, gives back whatever this slot (and any slot number beyond `slots`) still holds
+ * from an earlier life, and registers under a new epoch. Returns 0 or ERR_AGAIN. */
+int queue_enter(struct queue *q, struct err *e);
+
+/* Waits until the list has something, at most `timeout_ms`; moves nothing. Returns 0. */
+int queue_wait(struct queue *q, int timeout_ms, struct err *e);
+
+/* Takes up to `max_items` of the oldest items (and no further one beyond `max_bytes`) into the
+ * hold. *items is borrowed until the next claim. Returns their number, 0 when the list is empty or,
+ * for workers, when too many results wait; else ERR_AGAIN or ERR_FENCED. */
+int queue_claim(struct queue *q, int max_items, size_t max_bytes, const struct queue_item **items,
+                struct err *e);
+
+/* In one step: pushes `batches` on the results list and `dead` on this list's dead list, and drops
+ * the `done` oldest items from the hold; or touches nothing. Returns 0, ERR_AGAIN or ERR_FENCED. */
+int queue_settle(struct queue *q, size_t done, const struct buf *batches, size_t batch_count,
+                 const struct buf *dead, size_t dead_count, struct err *e);
+
+/* A clean end: gives back what is held and forgets the owner. */
+int queue_leave(struct queue *q, struct err *e);
+
+/* Redis TIME as of now, carried forward by the monotonic clock since the last claim. */
+int64_t queue_now_ms(const struct queue *q);
+
+#endif

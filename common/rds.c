@@ -1,0 +1,210 @@
+/* rds: see rds.h. */
+#include "rds.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+struct rds {
+    redisContext *context;
+    int timeout_ms;
+    int socket_timeout_ms; /* as set on the socket now */
+};
+
+static struct timeval timeval_of(int ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+}
+
+static char *copy(const char *from, const char *to)
+{
+    size_t length = (size_t)(to - from);
+    char *text = xmalloc(length + 1);
+
+    memcpy(text, from, length);
+    text[length] = 0;
+    return text;
+}
+
+/* host[:port][/database] after the user part */
+static int parse_host(const char *host, struct rds_address *out, const char *url, struct err *e)
+{
+    char *end;
+    const char *after, *slash = strchr(host, '/');
+
+    if (*host == '[') { /* an IPv6 address in brackets (RFC 3986) */
+        after = strchr(host, ']');
+        if (!after)
+            return err_set(e, ERR_CONFIG, "redis.url: no ] after the address");
+        out->host = copy(host + 1, after++);
+    } else {
+        after = host + strcspn(host, ":/");
+        out->host = copy(host, after);
+    }
+    out->port = 6379;
+    if (*after == ':') {
+        long port = strtol(after + 1, &end, 10);
+        if (end == after + 1 || (*end && *end != '/') || port < 1 || port > 65535)
+            return err_set(e, ERR_CONFIG, "redis.url: the port is not a number from 1 to 65535");
+        out->port = (int)port;
+    } else if (*after && *after != '/') {
+        return err_set(e, ERR_CONFIG, "redis.url: text after the host");
+    }
+    if (slash && slash[1]) {
+        long database = strtol(slash + 1, &end, 10);
+        if (*end || database < 0 || database > 65535)
+            return err_set(e, ERR_CONFIG, "redis.url: the database is not a number");
+        out->database = (int)database;
+    }
+    if (!*out->host)
+        return err_set(e, ERR_CONFIG, "redis.url: %s has no host", url);
+    return 0;
+}
+
+int rds_parse_url(const char *url, struct rds_address *out, struct err *e)
+{
+    *out = (struct rds_address){0};
+    if (strncmp(url, "unix:", 5) == 0 && url[5]) {
+        out->unix_path = xstrdup(strncmp(url + 5, "//", 2) == 0 ? url + 7 : url + 5);
+        return 0;
+    }
+    if (strncmp(url, "rediss://", 9) == 0)
+        return err_set(e, ERR_CONFIG,
+                       "redis.url: this build's hiredis has no TLS; put stunnel "
+                       "between and use redis://");
+    if (strncmp(url, "redis://", 8) != 0)
+        return err_set(e, ERR_CONFIG, "redis.url: redis://host:port or unix:/path is wanted");
+    const char *host = url + 8, *at = strrchr(host, '@');
+    if (at) {
+        const char *colon = memchr(host, ':', (size_t)(at - host));
+        if (colon) {
+            out->user = colon > host ? copy(host, colon) : NULL;
+            out->password = copy(colon + 1, at);
+        } else {
+            out->password = copy(host, at);
+        }
+        host = at + 1;
+    }
+    int code = parse_host(host, out, at ? "(with user)" : url, e);
+    if (code < 0)
+        rds_address_fini(out);
+    return code;
+}
+
+void rds_address_fini(struct rds_address *a)
+{
+    free(a->host);
+    free(a->unix_path);
+    free(a->user);
+    if (a->password)
+        explicit_bzero(a->password, strlen(a->password));
+    free(a->password);
+    *a = (struct rds_address){0};
+}
+
+static int log_in(struct rds *r, const struct rds_address *to, struct err *e)
+{
+    redisReply *reply;
+    char database[16];
+    int code = 0;
+
+    if (to->password) {
+        const char *argv[3] = {"AUTH"};
+        int argc = 1;
+        if (to->user)
+            argv[argc++] = to->user;
+        argv[argc++] = to->password;
+        code = rds_command(r, argc, argv, NULL, 0, &reply, e);
+        if (code < 0)
+            return code;
+        rds_free_reply(reply);
+    }
+    if (to->database) {
+        const char *argv[2] = {"SELECT", database};
+        snprintf(database, sizeof database, "%d", to->database);
+        code = rds_command(r, 2, argv, NULL, 0, &reply, e);
+        if (code == 0)
+            rds_free_reply(reply);
+    }
+    return code;
+}
+
+int rds_connect(const struct rds_address *to, int timeout_ms, struct rds **out, struct err *e)
+{
+    struct timeval timeout = timeval_of(timeout_ms);
+    redisContext *context = to->unix_path ? redisConnectUnixWithTimeout(to->unix_path, timeout)
+                                          : redisConnectWithTimeout(to->host, to->port, timeout);
+
+    *out = NULL;
+    if (!context)
+        panic("out of memory for a connection");
+    if (context->err) {
+        err_set(e, ERR_AGAIN, "connection: %s", context->errstr);
+        redisFree(context);
+        return ERR_AGAIN;
+    }
+    redisEnableKeepAlive(context);
+    struct rds *r = xmalloc(sizeof *r);
+    *r = (struct rds){.context = context, .timeout_ms = timeout_ms};
+    if (log_in(r, to, e) < 0) {
+        rds_close(r);
+        return e->code;
+    }
+    *out = r;
+    return 0;
+}
+
+void rds_close(struct rds *r)
+{
+    if (!r)
+        return;
+    redisFree(r->context);
+    free(r);
+}
+
+int rds_command(struct rds *r, int argc, const char *const *argv, const size_t *lengths,
+                int block_ms, struct redisReply **reply, struct err *e)
+{
+    *reply = NULL;
+    if (r->context->err)
+        return err_set(e, ERR_AGAIN, "connection: broken before: %s", r->context->errstr);
+    /* The socket must outlast the command's own wait, or its late answer would be the next one's.
+     */
+    if (r->socket_timeout_ms != r->timeout_ms + block_ms) {
+        r->socket_timeout_ms = r->timeout_ms + block_ms;
+        redisSetTimeout(r->context, timeval_of(r->socket_timeout_ms));
+    }
+    redisReply *got = redisCommandArgv(r->context, argc, (const char **)(uintptr_t)argv, lengths);
+    if (!got)
+        return err_set(e, ERR_AGAIN, "connection: %s", r->context->errstr);
+    if (got->type == REDIS_REPLY_ERROR) {
+        err_set(e, ERR_AGAIN, "%s", got->str);
+        freeReplyObject(got);
+        return ERR_AGAIN;
+    }
+    *reply = got;
+    return 0;
+}
+
+void rds_free_reply(struct redisReply *reply)
+{
+    if (reply)
+        freeReplyObject(reply);
+}
+
+int rds_load_script(struct rds *r, const char *source, char sha[41], struct err *e)
+{
+    const char *argv[3] = {"SCRIPT", "LOAD", source};
+    redisReply *reply;
+    int code = rds_command(r, 3, argv, NULL, 0, &reply, e);
+
+    if (code < 0)
+        return code;
+    if (reply->type != REDIS_REPLY_STRING || reply->len != 40)
+        code = err_set(e, ERR_AGAIN, "SCRIPT LOAD: an unexpected answer");
+    else
+        memcpy(sha, reply->str, 41);
+    rds_free_reply(reply);
+    return code;
+}
