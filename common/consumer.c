@@ -7,6 +7,9 @@
 #include "stop.h"
 
 #define IDLE_WAIT_MS 1000
+/* After a stop what is claimed already is still handled for so long, so that a clean stop gives
+ * nothing back: only giant articles or a store that is away leave anything over. */
+#define STOP_BUDGET_MS 1000
 
 struct loop {
     struct queue *queue;
@@ -15,6 +18,7 @@ struct loop {
     struct backoff backoff;
     size_t done;        /* items whose effect is in memory */
     int64_t first_done; /* clock_ms() of the oldest of them */
+    int64_t stop_at_ms; /* 0 until a stop is seen */
 };
 
 static int settle(struct loop *l, struct err *e)
@@ -43,11 +47,20 @@ static int until_settle_ms(const struct loop *l)
     return left > 0 ? (int)left : 0;
 }
 
+static bool must_end(struct loop *l)
+{
+    if (!stop_asked())
+        return false;
+    if (!l->stop_at_ms)
+        l->stop_at_ms = clock_ms() + STOP_BUDGET_MS;
+    return clock_ms() >= l->stop_at_ms;
+}
+
 static int handle_items(struct loop *l, const struct queue_item *items, int count, struct err *e)
 {
     const struct consumer_handler *h = l->handler;
 
-    for (int i = 0; i < count && !stop_asked(); i++) {
+    for (int i = 0; i < count && !must_end(l); i++) {
         if (h->handle(h->context, &items[i], queue_now_ms(l->queue), e) < 0)
             return e->code == ERR_AGAIN && stop_asked() ? 0 : e->code;
         if (l->done++ == 0)

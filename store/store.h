@@ -1,0 +1,62 @@
+/* store: where counts are kept. One implementation per file behind one table of functions. */
+#ifndef NEWSMILL_STORE_H
+#define NEWSMILL_STORE_H
+
+#include <stdint.h>
+
+#include "common/batch.h"
+#include "common/conf.h"
+#include "common/err.h"
+
+struct store;
+
+enum store_outcome {
+    STORE_APPLIED,  /* counted now */
+    STORE_ALREADY,  /* its marker was there: counted before */
+    STORE_AGAIN,    /* not known or not now: send the same batch again later */
+    STORE_REJECTED, /* will never be taken: to the dead list with the reason */
+};
+
+/* Checks what can be checked without opening anything (kind, path). 0 or ERR_CONFIG. */
+int store_check(const struct conf *conf, struct err *e);
+
+/* Opens the store for writing (creates what is missing) or only for reading. After a fork, never
+ * before. Returns 0, ERR_AGAIN or ERR_CONFIG. */
+int store_open(const struct conf *conf, int writable, struct store **out, struct err *e);
+void store_close(struct store *s);
+
+/* Applies a batch in one transaction together with a marker of its id. `why` explains AGAIN and
+ * REJECTED. */
+enum store_outcome store_apply(struct store *s, const struct batch *batch, struct err *why);
+
+struct store_publication {
+    const char *key, *name;
+    uint64_t articles;
+};
+
+struct store_frequency {
+    const char *word;
+    uint64_t count;
+    const struct batch_label *labels; /* ordered by count descending, then label */
+    size_t label_count;
+};
+
+/* Continues a list after its last row; word NULL starts at the top. */
+struct store_cursor {
+    const char *word;
+    uint64_t count;
+};
+
+/* Calls `row` for each publication, order: articles descending, then key. A row that returns
+ * non-zero ends the walk. Rows are borrowed for the call. Returns 0, ERR_AGAIN or what row
+ * returned. */
+int store_publications(struct store *s, int (*row)(void *context, const struct store_publication *),
+                       void *context, struct err *e);
+
+/* Calls `row` for up to `limit` words (0: all) of one publication, order: count descending, then
+ * word (by bytes), from after the cursor. */
+int store_frequencies(struct store *s, const char *publication, const struct store_cursor *after,
+                      uint64_t limit, int (*row)(void *context, const struct store_frequency *),
+                      void *context, struct err *e);
+
+#endif

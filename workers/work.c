@@ -1,0 +1,188 @@
+/* work: see work.h. */
+#include "work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/article.h"
+#include "common/log.h"
+#include "common/utf8.h"
+#include "tally.h"
+
+/* A claim is one round trip and one fsync of Redis; a few articles share it. What a stop leaves
+ * unhandled goes back. */
+#define CLAIM_ITEMS 16
+#define CLAIM_BYTES (4u << 20)
+
+/* Dead entries wait for the settle like batches do; their items are in the hold until then. */
+#define MAX_WORD_BYTES (3 * NER_MAX_TEXT_BYTES) /* lower-casing can make three bytes of two */
+
+struct work {
+    const struct conf *conf;
+    const struct ner_model *model;
+    struct ner *ner;
+    struct tally *tally;
+    bool *skipped; /* by label */
+    struct buf word;
+    struct buf *dead, *batches;
+    size_t dead_count, dead_capacity, dead_bytes, batch_count;
+};
+
+static bool is_listed(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *w = words + strspn(words, " "); *w; w += strcspn(w, " "), w += strspn(w, " "))
+        if (strcspn(w, " ") == length && memcmp(w, word, length) == 0)
+            return true;
+    return false;
+}
+
+struct work *work_new(const struct conf *conf, const struct ner_model *model)
+{
+    size_t labels = ner_model_label_count(model);
+    const char **names = xcalloc(labels, sizeof *names);
+    struct work *w = xcalloc(1, sizeof *w);
+
+    w->conf = conf;
+    w->model = model;
+    w->ner = ner_new(model);
+    w->skipped = xcalloc(labels, sizeof *w->skipped);
+    for (size_t i = 0; i < labels; i++) {
+        names[i] = ner_model_label(model, i);
+        w->skipped[i] = is_listed(conf->workers.skip_labels, names[i]);
+    }
+    w->tally = tally_new(names, labels);
+    buf_init(&w->word, MAX_WORD_BYTES);
+    free(names);
+    return w;
+}
+
+static void free_bufs(struct buf *bufs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_fini(&bufs[i]);
+    free(bufs);
+}
+
+static void forget(void *context)
+{
+    struct work *w = context;
+
+    tally_clear(w->tally);
+    for (size_t i = 0; i < w->dead_count; i++)
+        buf_fini(&w->dead[i]);
+    w->dead_count = w->dead_bytes = 0;
+    free_bufs(w->batches, w->batch_count);
+    w->batches = NULL;
+    w->batch_count = 0;
+}
+
+void work_free(struct work *w)
+{
+    forget(w);
+    free(w->dead);
+    buf_fini(&w->word);
+    tally_free(w->tally);
+    ner_free(w->ner);
+    free(w->skipped);
+    free(w);
+}
+
+static void bury(struct work *w, const struct queue_item *item, int64_t now_ms, const char *reason)
+{
+    if (w->dead_count == w->dead_capacity) {
+        w->dead_capacity = w->dead_capacity ? 2 * w->dead_capacity : 16;
+        w->dead = xrealloc(w->dead, w->dead_capacity * sizeof *w->dead);
+    }
+    struct buf *entry = &w->dead[w->dead_count];
+    buf_init(entry, 6 * item->length + 4096); /* JSON escapes make at most six bytes of one */
+    if (article_write_dead(now_ms, reason, 1, item->bytes, item->length, entry) < 0)
+        panic("a dead entry of %zu bytes passed its ceiling", item->length);
+    w->dead_count++;
+    w->dead_bytes += entry->length;
+    log_warn("article.dead", "bytes=%zu reason=\"%s\"", item->length, reason);
+}
+
+static int count_entities(struct work *w, const struct article *article, const struct ner_doc *doc)
+{
+    struct tally_publication *publication =
+        tally_article(w->tally, article->key, article->publication);
+
+    for (size_t i = 0; i < doc->entity_count; i++) {
+        const struct ner_entity *entity = &doc->entities[i];
+        if (w->skipped[entity->label])
+            continue;
+        buf_clear(&w->word);
+        int code = utf8_lower(article->content + entity->start_byte,
+                              entity->end_byte - entity->start_byte, &w->word);
+        if (code < 0)
+            return code;
+        tally_entity(w->tally, publication, w->word.bytes, w->word.length, entity->label);
+    }
+    return 0;
+}
+
+static int handle(void *context, const struct queue_item *item, int64_t now_ms, struct err *e)
+{
+    struct work *w = context;
+    struct article article;
+    struct article_fault fault;
+    struct ner_doc doc;
+
+    if (article_parse(item->bytes, item->length, (size_t)w->conf->gateway.max_article_bytes,
+                      &article, &fault) < 0) {
+        bury(w, item, now_ms, fault.text);
+        return 0;
+    }
+    int code = ner_run(w->ner, article.content, article.content_length, &doc, e);
+    if (code == 0) {
+        code = count_entities(w, &article, &doc);
+        if (code < 0)
+            err_set(e, code, "an entity's text is too long");
+        log_debug("article.done", "tokens=%zu entities=%zu", doc.token_count, doc.entity_count);
+    } else if (code == ERR_INPUT || code == ERR_LIMIT) {
+        bury(w, item, now_ms, e->text);
+        code = 0;
+    }
+    article_fini(&article);
+    return code;
+}
+
+static bool full(void *context, size_t done)
+{
+    const struct work *w = context;
+
+    return done >= (size_t)w->conf->workers.flush_articles ||
+           tally_bytes(w->tally) + w->dead_bytes >= (size_t)w->conf->workers.flush_bytes;
+}
+
+static int collect(void *context, int64_t now_ms, struct consumer_settlement *out, struct err *e)
+{
+    struct work *w = context;
+
+    free_bufs(w->batches, w->batch_count);
+    w->batches = NULL;
+    w->batch_count = 0;
+    if (tally_batches(w->tally, now_ms, &w->batches, &w->batch_count, e) < 0)
+        return e->code;
+    *out = (struct consumer_settlement){.batches = w->batches,
+                                        .batch_count = w->batch_count,
+                                        .dead = w->dead,
+                                        .dead_count = w->dead_count};
+    return 0;
+}
+
+struct consumer_handler work_handler(struct work *w)
+{
+    return (struct consumer_handler){
+        .handle = handle,
+        .full = full,
+        .collect = collect,
+        .forget = forget,
+        .context = w,
+        .claim_items = CLAIM_ITEMS,
+        .claim_bytes = CLAIM_BYTES,
+        .settle_interval_ms = (int)w->conf->workers.flush_interval_ms,
+    };
+}

@@ -1,0 +1,19 @@
+/* work: what a worker does with one article: validate, recognise, count. The handler of the
+ * worker's consumer loop. */
+#ifndef NEWSMILL_WORK_H
+#define NEWSMILL_WORK_H
+
+#include "common/conf.h"
+#include "common/consumer.h"
+#include "ner/ner.h"
+
+struct work;
+
+/* `model` and `conf` are borrowed. */
+struct work *work_new(const struct conf *conf, const struct ner_model *model);
+void work_free(struct work *w);
+
+/* The handler for consumer_run(); its context is `w`. */
+struct consumer_handler work_handler(struct work *w);
+
+#endif
