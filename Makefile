@@ -17,7 +17,7 @@ ifdef CI
 WARNINGS += -Werror
 endif
 VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
-PACKAGES := hiredis libevent libcjson libcurl sqlite3 libpcre2-8 libconfuse libcrypto msgpack
+PACKAGES := hiredis libevent libcjson libcurl sqlite3 libpcre2-8 libconfuse libcrypto libsystemd msgpack
 # Packages without a .pc file, or whose .pc follows an alternative we do not want to depend on.
 BLAS_CFLAGS = $(shell sh deploy/find-blas cflags)
 BLAS_LIBS   = $(shell sh deploy/find-blas libs)
@@ -42,11 +42,10 @@ INTEGRATION_SRC := $(wildcard tests/integration/*.c)
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-COMMON_LIBS  := -lhiredis -lcjson -lunistring -lconfuse -lcrypto
+COMMON_LIBS  := -lhiredis -lcjson -lunistring -lconfuse -lcrypto -levent -lsystemd
 NER_LIBS     := -lpcre2-8 -lmsgpackc -lcjson -lunistring -lm
-STORE_LIBS   := -lsqlite3
-GATEWAY_LIBS := -levent
-CLI_LIBS     := -lcurl
+STORE_LIBS   := -lsqlite3 -lcurl -lcjson -lcrypto
+CLI_LIBS     := -lcurl -larchive -lcsv
 
 PROGRAMS := newsmill-gateway newsmill-workers newsmill-savers newsmill
 TESTS    := test-unit test-integration
@@ -62,7 +61,7 @@ $(OUT)/%.a:
 	$(AR) rcs $@ $^
 
 $(OUT)/newsmill-gateway: $(call objects,$(GATEWAY_SRC)) $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(GATEWAY_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(COMMON_LIBS)
 $(OUT)/newsmill-workers: $(call objects,$(WORKERS_SRC)) $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
 $(OUT)/newsmill-savers: $(call objects,$(SAVERS_SRC)) $(OUT)/libstore.a $(OUT)/libcommon.a
@@ -74,7 +73,7 @@ $(OUT)/newsmill: $(call objects,$(CLI_SRC)) $(OUT)/libner.a $(OUT)/libstore.a $(
 ROLE_PARTS := $(filter-out %/main.c,$(GATEWAY_SRC) $(WORKERS_SRC) $(SAVERS_SRC) $(CLI_SRC))
 $(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
                   $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit $(GATEWAY_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
+	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(BLAS_LIBS) $(COMMON_LIBS)
 $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libstore.a \
                          $(OUT)/libcommon.a

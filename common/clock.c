@@ -7,13 +7,18 @@
 
 #include "err.h"
 
-int64_t clock_ms(void)
+int64_t clock_us(void)
 {
     struct timespec now;
 
     if (clock_gettime(CLOCK_MONOTONIC, &now) < 0)
         panic("no monotonic clock");
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_ms(void)
+{
+    return clock_us() / 1000;
 }
 
 void backoff_reset(struct backoff *b)

@@ -6,6 +6,7 @@
 
 /* Milliseconds since some fixed point, never going back. */
 int64_t clock_ms(void);
+int64_t clock_us(void); /* the same in microseconds */
 
 /* Retry waits with decorrelated jitter: each wait is drawn between `first_ms` and three times the
  * wait before it, never above `max_ms`. Without jitter all children of a farm would come back to a

@@ -33,10 +33,19 @@ static bool is_choice(const char *choices, const char *word)
     return false;
 }
 
-/* Sets one value; `where` names its origin for messages. */
+static void note_origin(struct conf *c, const struct conf_row *row, const char *where)
+{
+    char **origin = &c->origins[row - conf_table];
+
+    free(*origin);
+    *origin = xstrdup(where);
+}
+
+/* Sets one value; `where` names its origin. */
 static int set(struct conf *c, const struct conf_row *row, const char *value, const char *where,
                struct err *e)
 {
+    note_origin(c, row, where);
     if (row->type == CONF_INTEGER) {
         char *end;
         errno = 0;
@@ -226,7 +235,7 @@ int conf_load(const struct conf_sources *from, struct conf *out, struct err *e)
     const char *file = from->file;
     int code = 0;
 
-    *out = (struct conf){0};
+    *out = (struct conf){.origins = xcalloc(conf_table_length, sizeof *out->origins)};
     for (size_t i = 0; i < conf_table_length; i++)
         if (set(out, &conf_table[i], conf_table[i].fallback, "built-in", e) < 0)
             panic("%s", e->text);
@@ -248,6 +257,9 @@ void conf_fini(struct conf *c)
     for (size_t i = 0; i < conf_table_length; i++)
         if (conf_table[i].type != CONF_INTEGER)
             free(*text_at(c, &conf_table[i]));
+    for (size_t i = 0; c->origins && i < conf_table_length; i++)
+        free(c->origins[i]);
+    free(c->origins);
     *c = (struct conf){0};
 }
 
@@ -288,6 +300,8 @@ void conf_print(const struct conf *c, FILE *to)
                     (long long)row->min, (long long)row->max, row->fallback);
         else if (row->type == CONF_CHOICE)
             fprintf(to, "    # one of: %s\n", row->choices);
+        if (c)
+            fprintf(to, "    # from: %s\n", c->origins[i]);
         fprintf(to, "    %s = ", row->name);
         if (row->type == CONF_INTEGER)
             fprintf(to, "%lld\n",
@@ -297,4 +311,25 @@ void conf_print(const struct conf *c, FILE *to)
             print_text(row, c ? *text_at((struct conf *)(uintptr_t)c, row) : row->fallback, to);
     }
     fputs("}\n", to);
+}
+
+void conf_keep_fixed(struct conf *next, const struct conf *now, void (*told)(const char *name))
+{
+    for (size_t i = 0; i < conf_table_length; i++) {
+        const struct conf_row *row = &conf_table[i];
+        struct conf *was = (struct conf *)(uintptr_t)now;
+        char name[128];
+        if (!row->fixed ||
+            (row->type == CONF_INTEGER ? *integer_at(next, row) == *integer_at(was, row)
+                                       : strcmp(*text_at(next, row), *text_at(was, row)) == 0))
+            continue;
+        snprintf(name, sizeof name, "%s.%s", row->section, row->name);
+        told(name);
+        if (row->type == CONF_INTEGER) {
+            *integer_at(next, row) = *integer_at(was, row);
+        } else {
+            free(*text_at(next, row));
+            *text_at(next, row) = xstrdup(*text_at(was, row));
+        }
+    }
 }

@@ -16,6 +16,7 @@ struct conf {
         char *url;          /* redis://[user:password@]host:port[/db] or unix:/path */
         char *queue;        /* prefix of all keys */
         int64_t timeout_ms; /* for connect and for each answer */
+        char *state_dir;    /* where this machine's instance ids are kept */
     } redis;
     struct {
         char *address;
@@ -28,20 +29,32 @@ struct conf {
     } gateway;
     struct {
         int64_t processes; /* 0: one a core */
-        char *state_dir;   /* where this machine's instance id is kept */
         int64_t flush_articles;
         int64_t flush_interval_ms;
         int64_t flush_bytes;
         int64_t max_results; /* batches waiting above which workers stop claiming */
-        char *skip_labels;   /* separated by spaces */
+        int64_t article_timeout_ms;
+        int64_t max_memory_bytes;
+        char *metrics_address;
+        int64_t metrics_port; /* 0: none */
+        char *skip_labels;    /* separated by spaces */
     } workers;
     struct {
         int64_t processes;
-        char *state_dir;
+        int64_t max_batches; /* claimed at once */
+        char *metrics_address;
+        int64_t metrics_port; /* 0: none */
     } savers;
     struct {
-        char *kind; /* "sqlite" | "none" */
-        char *path; /* of the SQLite file */
+        char *kind;     /* "sqlite" | "none" | "firestore" */
+        char *path;     /* of the SQLite file */
+        char *project;  /* this and what follows: Firestore */
+        char *database; /* "(default)" */
+        char *credentials_file;
+        char *endpoint; /* https://host */
+        char *ca_file;
+        int64_t timeout_ms;
+        int64_t first_writes_per_second; /* of all savers together; 0: no limit */
     } store;
     struct {
         char *path; /* a spaCy model directory */
@@ -50,6 +63,7 @@ struct conf {
         char *level;
         char *format;
     } log;
+    char **origins; /* by row of the table: "built-in", "FILE:LINE", a variable's name, "-o" */
 };
 
 /* Where settings come from besides the environment. */
@@ -63,8 +77,12 @@ struct conf_sources {
 int conf_load(const struct conf_sources *from, struct conf *out, struct err *e);
 void conf_fini(struct conf *c);
 
-/* Prints an annotated newsmill.conf with the values of `c` (secrets masked); NULL prints the
- * built-in defaults. */
+/* Prints an annotated newsmill.conf with the values of `c` (secrets masked) and where each comes
+ * from; NULL prints the built-in defaults. */
 void conf_print(const struct conf *c, FILE *to);
+
+/* Before a reload takes effect: settings that only a restart can change get the value they have in
+ * `now`; `told` is called with the name of each that was to change. */
+void conf_keep_fixed(struct conf *next, const struct conf *now, void (*told)(const char *name));
 
 #endif

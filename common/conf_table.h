@@ -15,7 +15,8 @@ struct conf_row {
     int64_t min, max;    /* CONF_INTEGER */
     const char *choices; /* CONF_CHOICE: words separated by spaces */
     const char *unit;    /* "" where none */
-    int secret;          /* 1: only the password inside is masked when printed */
+    int secret;          /* 1: a password inside is masked when printed */
+    int fixed;           /* 1: a reload does not change it, only a restart */
     const char *help;
 };
 

@@ -26,12 +26,14 @@ struct consumer_handler {
     /* Drops everything in memory: after a settle that succeeded, and at any doubt. */
     void (*forget)(void *context);
     void *context;
-    int claim_items;        /* most items taken at once */
-    size_t claim_bytes;     /* and no further one beyond these */
-    int settle_interval_ms; /* oldest unsettled effect; 0: settle after each claim's items */
+    int claim_items;         /* most items taken at once */
+    size_t claim_bytes;      /* and no further one beyond these */
+    int settle_interval_ms;  /* oldest unsettled effect; 0: settle after each claim's items */
+    size_t max_memory_bytes; /* resident; above it the process ends cleanly to be replaced; 0: no
+                                mark */
 };
 
-/* Runs until stop_asked(); returns the process's exit code. */
+/* Runs until stop_asked() or the memory mark; returns the process's exit code. */
 int consumer_run(struct queue *q, const struct consumer_handler *h, struct slot *slot);
 
 #endif

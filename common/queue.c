@@ -10,9 +10,14 @@
 #include "enter_lua.h"
 #include "leave_lua.h"
 #include "rds.h"
+#include "renew_lua.h"
 #include "settle_lua.h"
+#include "slots.h"
 #include "stop.h"
 
+/* An item that crashed its worker so often is dead; strikes are forgotten after a week. */
+#define STRIKES    "3"
+#define STRIKES_MS "604800000"
 /* A dead machine's holds are free to be taken over after this; every claim and settle renews. */
 #define LEASE_MS "15000"
 /* While Redis is full or results pile up there is nothing to block on: look again so often. */
@@ -27,8 +32,9 @@ static const struct list_names {
                        "batches_dead"},
 };
 
-enum script { ENTER, CLAIM, SETTLE, LEAVE, SCRIPTS };
-static const char *const sources[SCRIPTS] = {enter_lua, claim_lua, settle_lua, leave_lua};
+enum script { ENTER, CLAIM, SETTLE, LEAVE, RENEW, SCRIPTS };
+static const char *const sources[SCRIPTS] = {enter_lua, claim_lua, settle_lua, leave_lua,
+                                             renew_lua};
 
 struct queue {
     const struct list_names *names;
@@ -36,8 +42,8 @@ struct queue {
     int timeout_ms;
     struct rds *rds; /* NULL between enters */
     char sha[SCRIPTS][41];
-    char *list, *dead, *results, *owners, *stats; /* keys */
-    char *prefix;                                 /* "workers:<instance>:" */
+    char *list, *dead, *results, *owners, *stats, *attempts; /* keys */
+    char *prefix;                                            /* "workers:<instance>:" */
     char slot[12], slots[12], mark[24];
     char *owner, *hold; /* of this epoch; NULL between enters */
     bool held_back;     /* the last claim was refused by the mark */
@@ -75,6 +81,7 @@ int queue_new(const struct conf *conf, enum queue_list list, const char *instanc
     q->results = join(conf->redis.queue, ":results", "");
     q->owners = join(conf->redis.queue, ":owners", "");
     q->stats = join(conf->redis.queue, ":stats", "");
+    q->attempts = join(conf->redis.queue, ":attempts", "");
     char *role = join(q->names->role, ":", instance);
     q->prefix = join(role, ":", "");
     free(role);
@@ -108,6 +115,7 @@ void queue_free(struct queue *q)
     free(q->results);
     free(q->owners);
     free(q->stats);
+    free(q->attempts);
     free(q->prefix);
     free(q->items);
     free(q);
@@ -119,7 +127,7 @@ static int run(struct queue *q, enum script script, int keys, int argc, const ch
                const size_t *lengths, redisReply **reply, struct err *e)
 {
     char key_count[12];
-    size_t all[16];
+    size_t all[20];
 
     if (!q->rds)
         return err_set(e, ERR_AGAIN, "connection: not entered");
@@ -139,29 +147,69 @@ static int run(struct queue *q, enum script script, int keys, int argc, const ch
     return rds_command(q->rds, argc, argv, lengths, 0, reply, e);
 }
 
-int queue_enter(struct queue *q, struct err *e)
+/* Connects and loads the scripts. */
+static int reconnect(struct queue *q, struct err *e)
 {
-    const char *argv[] = {"",        "",      "",       q->list,  q->owners,         q->stats,
-                          q->prefix, q->slot, q->slots, LEASE_MS, q->names->returned};
-    redisReply *reply;
-
     disconnect(q);
     if (rds_connect(&q->address, q->timeout_ms, &q->rds, e) < 0)
         return e->code;
     for (int i = 0; i < SCRIPTS; i++)
         if (rds_load_script(q->rds, sources[i], q->sha[i], e) < 0)
             return e->code;
-    if (run(q, ENTER, 3, 11, argv, NULL, &reply, e) < 0)
+    return 0;
+}
+
+int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
+                struct queue_poison *poison, struct err *e)
+{
+    char stride[12], index[12];
+    bool blamed = blame && blame->owner && poison;
+    const char *argv[] = {"",
+                          "",
+                          "",
+                          q->list,
+                          q->owners,
+                          q->stats,
+                          q->attempts,
+                          q->prefix,
+                          q->slot,
+                          stride,
+                          q->slots,
+                          inherits ? "1" : "0",
+                          LEASE_MS,
+                          q->names->returned,
+                          blamed ? blame->owner : "",
+                          index,
+                          STRIKES,
+                          STRIKES_MS};
+    redisReply *reply;
+
+    if (poison)
+        *poison = (struct queue_poison){0};
+    snprintf(stride, sizeof stride, "%d", SLOTS_STRIDE);
+    snprintf(index, sizeof index, "%u", blamed ? blame->index : 0);
+    if (reconnect(q, e) < 0 || run(q, ENTER, 4, 18, argv, NULL, &reply, e) < 0)
         return e->code;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-        reply->element[0]->type == REDIS_REPLY_STRING) {
-        q->owner = xstrdup(reply->element[0]->str);
-        q->hold = join(q->list, ":hold:", q->owner);
-    } else {
-        err_set(e, ERR_AGAIN, "enter: an unexpected answer");
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5 ||
+        reply->element[0]->type != REDIS_REPLY_STRING) {
+        rds_free_reply(reply);
+        return err_set(e, ERR_AGAIN, "enter: an unexpected answer");
     }
-    rds_free_reply(reply);
-    return q->owner ? 0 : e->code;
+    q->owner = xstrdup(reply->element[0]->str);
+    q->hold = join(q->list, ":hold:", q->owner);
+    q->claimed = reply; /* the poisoned item points into it */
+    q->redis_ms = reply->element[4]->integer;
+    q->clock_ms = clock_ms();
+    if (poison && reply->element[2]->type == REDIS_REPLY_STRING)
+        *poison = (struct queue_poison){
+            .item = {.bytes = reply->element[2]->str, .length = reply->element[2]->len},
+            .strikes = (unsigned)reply->element[3]->integer};
+    return 0;
+}
+
+const char *queue_owner(const struct queue *q)
+{
+    return q->owner ? q->owner : "";
 }
 
 int queue_wait(struct queue *q, int timeout_ms, struct err *e)
@@ -286,6 +334,40 @@ int queue_leave(struct queue *q, struct err *e)
         rds_free_reply(reply);
     disconnect(q);
     return code;
+}
+
+int queue_renew(struct queue *q, const char *const *owners, int count, struct queue_state *state,
+                struct err *e)
+{
+    enum { FRONT = 9 };
+    redisReply *reply;
+    char role[32];
+
+    if (!q->rds && reconnect(q, e) < 0)
+        return e->code;
+    const char **argv = xcalloc((size_t)(FRONT + count), sizeof *argv);
+    size_t *lengths = xcalloc((size_t)(FRONT + count), sizeof *lengths);
+    const char *front[FRONT] = {"",       "",   "",       q->list,           q->owners,
+                                q->stats, role, LEASE_MS, q->names->returned};
+    snprintf(role, sizeof role, "%s:", q->names->role);
+    for (int i = 0; i < FRONT + count; i++) {
+        argv[i] = i < FRONT ? front[i] : owners[i - FRONT];
+        lengths[i] = strlen(argv[i]);
+    }
+    int code = run(q, RENEW, 3, FRONT + count, argv, lengths, &reply, e);
+    free(argv);
+    free(lengths);
+    if (code < 0) {
+        disconnect(q);
+        return code;
+    }
+    long long numbers[6] = {0};
+    for (size_t i = 0; i < 6 && i < reply->elements; i++)
+        numbers[i] = reply->element[i]->integer;
+    rds_free_reply(reply);
+    *state = (struct queue_state){numbers[0], numbers[1], numbers[2],
+                                  numbers[3], numbers[4], numbers[5]};
+    return 0;
 }
 
 int64_t queue_now_ms(const struct queue *q)

@@ -7,6 +7,7 @@
 #ifndef NEWSMILL_QUEUE_H
 #define NEWSMILL_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,9 +30,28 @@ int queue_new(const struct conf *conf, enum queue_list list, const char *instanc
               int slots, struct queue **out, struct err *e);
 void queue_free(struct queue *q); /* closes the connection; gives nothing back (enter does) */
 
-/* Connects afresh, gives back whatever this slot (and any slot number beyond `slots`) still holds
- * from an earlier life, and registers under a new epoch. Returns 0 or ERR_AGAIN. */
-int queue_enter(struct queue *q, struct err *e);
+/* Whose crash an item is blamed for; see slots.h. */
+struct queue_blame {
+    const char *owner; /* "" or NULL: no blame */
+    unsigned index;    /* of the item in that owner's hold, from the oldest */
+};
+
+/* An item with too many strikes. It is in our hold, the only one there, and is to be settled as
+ * dead. Borrowed until the next claim or enter. */
+struct queue_poison {
+    struct queue_item item; /* bytes NULL: none */
+    unsigned strikes;
+};
+
+/* Connects afresh, gives back whatever earlier lives of this slot still hold, and registers under a
+ * new epoch. `inherits`: also what other slot numbers of this machine hold that nobody serves now
+ * (see enter.lua); only right while no other process of ours serves the queue under another
+ * generation. `blame` and `poison` may be NULL. Returns 0 or ERR_AGAIN. */
+int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
+                struct queue_poison *poison, struct err *e);
+
+/* The owner's name as registered by the last enter; "" between enters. */
+const char *queue_owner(const struct queue *q);
 
 /* Waits until the list has something, at most `timeout_ms`; moves nothing. Returns 0. */
 int queue_wait(struct queue *q, int timeout_ms, struct err *e);
@@ -49,6 +69,18 @@ int queue_settle(struct queue *q, size_t done, const struct buf *batches, size_t
 
 /* A clean end: gives back what is held and forgets the owner. */
 int queue_leave(struct queue *q, struct err *e);
+
+/* What the janitor sees of a list. */
+struct queue_state {
+    long long taken_over, returned; /* owners whose lease had ended, items given back for them */
+    long long waiting, held, dead, owners;
+};
+
+/* Renews the leases of `owners` (this machine's live slots) and gives back what owners of this role
+ * hold whose lease has ended. For a queue that never enters: it connects by itself.
+ * Returns 0 or ERR_AGAIN. */
+int queue_renew(struct queue *q, const char *const *owners, int count, struct queue_state *state,
+                struct err *e);
 
 /* Redis TIME as of now, carried forward by the monotonic clock since the last claim. */
 int64_t queue_now_ms(const struct queue *q);

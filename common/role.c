@@ -1,24 +1,19 @@
 /* role: see role.h. */
 #include "role.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "instance.h"
+#include "janitor.h"
 #include "log.h"
 #include "supervisor.h"
 
-#define EXIT_CONFIG     2
-#define EXIT_USAGE      64
-#define MAX_OPTIONS     64
-#define LOCK_TIMEOUT_MS 10000
+#define EXIT_CONFIG 2
+#define EXIT_USAGE  64
+#define MAX_OPTIONS 64
 
 struct command_line {
     struct conf_sources sources;
@@ -73,37 +68,116 @@ static int parse_arguments(const struct role *role, int argc, char **argv,
     return -1;
 }
 
-struct running {
-    const struct role *role;
-    const struct conf *conf;
+/* One generation's worth: settings and what setup made of them. */
+struct generation_context {
+    struct conf conf;
     void *shared;
-    int slots;
 };
 
-static int run_child(void *context, struct slot *slot)
-{
-    const struct running *r = context;
+struct running {
+    const struct role *role;
+    const struct conf_sources *sources;
+    char instance[17];
+};
 
-    return r->role->run(r->conf, r->shared, slot, r->slots);
+/* The children get at the role through this; a program has one role. */
+static struct running running;
+
+static int run_child(struct supervisor_job *job, struct slot *slot)
+{
+    const struct generation_context *g = job->context;
+    struct role_child child = {
+        .conf = &g->conf,
+        .shared = g->shared,
+        .instance = running.instance,
+        .slot = slot,
+        .slots = job->slots,
+        .slot_count = job->count,
+    };
+
+    if (slot->number == SLOTS_JANITOR)
+        return janitor_run(running.role, &child);
+    return running.role->run(&child);
 }
 
-static int run_role(const struct role *role, const struct conf *conf)
+static struct supervisor_job make_job(struct generation_context *g)
 {
-    struct running running = {.role = role, .conf = conf};
+    const struct role *role = running.role;
+
+    return (struct supervisor_job){
+        .count = role->processes(&g->conf) + role->consumes,
+        .janitor = role->consumes,
+        .hang_ms = role->hang_ms ? role->hang_ms(&g->conf) : 0,
+        .run = run_child,
+        .context = g,
+    };
+}
+
+static void told(const char *name)
+{
+    log_warn("reload.kept", "setting=%s reason=\"only a restart changes it\"", name);
+}
+
+/* HUP: everything anew. Bad settings or a bad model: the old ones go on. */
+static int reload(void *context, const struct supervisor_job *now, struct supervisor_job *next)
+{
+    const struct generation_context *old = now->context;
+    struct generation_context *g = xcalloc(1, sizeof *g);
     struct err e;
 
+    (void)context;
+    if (conf_load(running.sources, &g->conf, &e) < 0)
+        goto failed;
+    conf_keep_fixed(&g->conf, &old->conf, told);
+    log_setup(running.role->name, g->conf.log.level, g->conf.log.format);
+    if (running.role->setup(&g->conf, old->shared, &g->shared, &e) < 0) {
+        log_setup(running.role->name, old->conf.log.level, old->conf.log.format);
+        conf_fini(&g->conf);
+        goto failed;
+    }
+    *next = make_job(g);
+    return 0;
+failed:
+    log_error("reload.failed", "reason=\"%s\"", e.text);
+    free(g);
+    return -1;
+}
+
+static void retire(void *context, struct supervisor_job *job)
+{
+    struct generation_context *g = job->context;
+
+    (void)context;
+    if (running.role->teardown)
+        running.role->teardown(g->shared);
+    conf_fini(&g->conf);
+    free(g);
+}
+
+/* Takes the settings. */
+static int run_role(struct conf *conf)
+{
+    const struct role *role = running.role;
+    struct generation_context *g = xcalloc(1, sizeof *g);
+    struct supervisor_hooks hooks = {.reload = reload, .retire = retire};
+    struct err e;
+
+    g->conf = *conf;
     log_setup(role->name, conf->log.level, conf->log.format);
-    if (role->setup(conf, &running.shared, &e) < 0) {
+    if (role->setup(conf, NULL, &g->shared, &e) < 0 ||
+        (role->consumes &&
+         instance_take(conf->redis.state_dir, role->name, running.instance, &e) < 0)) {
         log_error("setup.failed", "reason=\"%s\"", e.text);
+        if (g->shared && role->teardown)
+            role->teardown(g->shared);
+        conf_fini(&g->conf);
+        free(g);
         return e.code == ERR_CONFIG ? EXIT_CONFIG : 1;
     }
-    running.slots = role->processes(conf);
+    struct supervisor_job job = make_job(g);
     log_info("started", "version=%s pid=%d processes=%d", NEWSMILL_VERSION, (int)getpid(),
-             running.slots);
-    struct supervisor_job job = {.run = run_child, .context = &running};
-    int code = supervisor_run(&job, slots_new(running.slots), running.slots);
-    if (role->teardown)
-        role->teardown(running.shared);
+             role->processes(&g->conf));
+    int code = supervisor_run(&job, &hooks);
     log_info("stopped", "code=%d", code);
     return code;
 }
@@ -121,61 +195,12 @@ int role_main(const struct role *role, int argc, char **argv)
         fprintf(stderr, "newsmill-%s: %s\n", role->name, e.text);
         return EXIT_CONFIG;
     }
-    code = 0;
     if (line.print)
         conf_print(&conf, stdout);
-    else if (!line.check)
-        code = run_role(role, &conf);
-    conf_fini(&conf);
-    return code;
-}
-
-static int read_or_make_id(int fd, char id[17])
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char random[8];
-
-    if (pread(fd, id, 16, 0) == 16) {
-        id[16] = 0;
-        if (strspn(id, digits) == 16)
-            return 0;
+    if (line.print || line.check) {
+        conf_fini(&conf);
+        return 0;
     }
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return -1;
-    for (int i = 0; i < 8; i++) {
-        id[2 * i] = digits[random[i] >> 4];
-        id[2 * i + 1] = digits[random[i] & 15];
-    }
-    id[16] = 0;
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, id, 16, 0) != 16 || fsync(fd) < 0)
-        return -1;
-    return 0;
-}
-
-int role_instance(const char *state_dir, const char *role, char id[17], struct err *e)
-{
-    char path[4096];
-    int64_t deadline = clock_ms() + LOCK_TIMEOUT_MS;
-
-    if (snprintf(path, sizeof path, "%s/%s.instance", state_dir, role) >= (int)sizeof path)
-        return err_set(e, ERR_CONFIG, "%s.state_dir: the path is too long", role);
-    if (mkdir(state_dir, 0755) < 0 && errno != EEXIST)
-        return err_set(e, ERR_CONFIG, "%s.state_dir: %s: %s", role, state_dir, strerror(errno));
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644); /* kept open: it is the lock */
-    if (fd < 0)
-        return err_set(e, ERR_CONFIG, "%s.state_dir: %s: %s", role, path, strerror(errno));
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK || clock_ms() > deadline) {
-            close(fd);
-            return err_set(e, ERR_CONFIG, "%s.state_dir: another newsmill-%s uses %s", role, role,
-                           path);
-        }
-        usleep(20000);
-    }
-    if (read_or_make_id(fd, id) < 0) {
-        err_set(e, ERR_CONFIG, "%s.state_dir: %s: %s", role, path, strerror(errno));
-        close(fd);
-        return e->code;
-    }
-    return 0;
+    running = (struct running){.role = role, .sources = &line.sources};
+    return run_role(&conf);
 }

@@ -6,29 +6,44 @@
 #ifndef NEWSMILL_ROLE_H
 #define NEWSMILL_ROLE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "conf.h"
 #include "err.h"
+#include "queue.h"
 #include "slots.h"
+
+/* What a child is given. All borrowed. */
+struct role_child {
+    const struct conf *conf;
+    void *shared;             /* from setup */
+    const char *instance;     /* this machine's id for the role; "" for a role without a list */
+    struct slot *slot;        /* its own */
+    const struct slot *slots; /* of its generation, slot_count of them */
+    int slot_count;
+};
 
 struct role {
     const char *name;    /* "workers": program newsmill-workers, section [workers] */
     const char *summary; /* one line for --help */
+    /* A role that takes items from a list has an instance id and a janitor (leases, metrics). */
+    bool consumes;
+    enum queue_list list;
     /* How many children `conf` asks for. */
     int (*processes)(const struct conf *conf);
+    int64_t (*hang_ms)(const struct conf *conf); /* longest time over one item; NULL: no limit */
     /* Before the fork: the listening socket, the model. No connection may be opened here, none
-     * survives a fork. Returns 0 and *shared (given to run and teardown), or a negative code. */
-    int (*setup)(const struct conf *conf, void **shared, struct err *e);
-    /* In a child; returns its exit code. Stops when stop_asked(). */
-    int (*run)(const struct conf *conf, void *shared, struct slot *slot, int slots);
+     * survives a fork. On a reload `before` is what the running generation has (NULL at the start):
+     * a listening socket passes from it to *shared. Returns 0 and *shared (given to the children
+     * and to teardown), or a negative code. */
+    int (*setup)(const struct conf *conf, void *before, void **shared, struct err *e);
+    /* In a child; returns its exit code. Ends when stop_asked(). Sets slot->ready once it serves.
+     */
+    int (*run)(const struct role_child *child);
     void (*teardown)(void *shared); /* may be NULL */
 };
 
 int role_main(const struct role *role, int argc, char **argv);
-
-/* This machine's id for a role, 16 hex digits, made once and kept in `state_dir` under a lock, so
- * that two farms (or containers with one host name) never speak for each other. Waits up to 10 s
- * for a predecessor's lock. The lock is held until the process and its children are gone. Returns 0
- * or ERR_CONFIG. `id` takes 17 bytes. */
-int role_instance(const char *state_dir, const char *role, char id[17], struct err *e);
 
 #endif

@@ -4,96 +4,126 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "err.h"
+#include "generation.h"
 #include "log.h"
-#include "stop.h"
+#include "notify.h"
 
-#define STOP_TIMEOUT_MS    30000
-#define EXIT_NOT_RESPAWNED 2
-
-struct child {
-    struct slot *slot;
-    struct backoff backoff;
-    int64_t start_at_ms; /* when to fork it again; 0: it runs or is given up */
-    bool given_up;
-};
+#define STOP_TIMEOUT_MS  30000
+#define READY_TIMEOUT_MS 30000
+#define TICK_MS          1000
+#define READY_TICK_MS    50 /* while children start: how soon their readiness is seen */
 
 struct supervisor {
-    const struct supervisor_job *job;
-    struct child *children;
-    int count;
+    const struct supervisor_hooks *hooks;
+    struct generation *current, *next, *old; /* next: starting on a reload; old: draining */
+    sigset_t signals, before;
+    int base;   /* of current's slot numbers */
+    bool ready; /* systemd was told */
+    bool reload_asked;
+    int64_t next_deadline_ms;
     int stops;          /* TERM or INT so far */
     int64_t kill_at_ms; /* when stopping */
+    int64_t watchdog_ms, status_at_ms;
     int exit_code;
-    sigset_t signals, before;
 };
 
-static void run_child(struct supervisor *s, struct child *child, pid_t parent)
+static void begin_reload(struct supervisor *s)
 {
-    /* SIGKILL, not TERM: no process of ours may outlive its supervisor, not even a stuck one, and
-     * what it held is safe. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-        _exit(1);
-    stop_setup();
-    sigprocmask(SIG_SETMASK, &s->before, NULL);
-    log_set_slot(child->slot->number);
-    exit(s->job->run(s->job->context, child->slot));
+    struct supervisor_job job;
+
+    s->reload_asked = false;
+    notify_reloading();
+    if (s->hooks->reload(s->hooks->context, generation_job(s->current), &job) < 0) {
+        notify_ready();
+        return;
+    }
+    /* From now on two generations live: a slot must give back its own number's hold only. */
+    generation_disinherit(s->current);
+    s->next = generation_new(&job, s->base ? 0 : SLOTS_STRIDE, false, &s->before);
+    s->next_deadline_ms = clock_ms() + READY_TIMEOUT_MS;
 }
 
-static void start(struct supervisor *s, struct child *child)
+static void end_reload(struct supervisor *s)
 {
-    pid_t parent = getpid();
+    bool good = generation_ready(s->next);
 
-    atomic_store(&child->slot->handled, 0);
-    atomic_store(&child->slot->beat_ms, clock_ms());
-    child->start_at_ms = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        run_child(s, child, parent);
-    if (pid < 0) {
-        int wait_ms = backoff_next_ms(&child->backoff);
-        log_error("fork.failed", "slot=%d retry_ms=%d reason=\"%s\"", child->slot->number, wait_ms,
-                  strerror(errno));
-        child->start_at_ms = clock_ms() + wait_ms;
+    if (!good && !generation_gave_up(s->next) && clock_ms() < s->next_deadline_ms)
         return;
+    if (good) {
+        s->old = s->current;
+        s->current = s->next;
+        s->base = s->base ? 0 : SLOTS_STRIDE;
+    } else {
+        s->old = s->next;
     }
-    atomic_store(&child->slot->pid, pid);
-}
-
-static void reap(struct supervisor *s, struct child *child, int status)
-{
-    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    int wait_ms = 0;
-
-    atomic_store(&child->slot->pid, 0);
-    if (s->stops) {
-        if (!clean)
-            s->exit_code = 1;
-        return;
-    }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_RESPAWNED) {
-        log_error("child.gave_up", "slot=%d code=%d", child->slot->number, WEXITSTATUS(status));
-        child->given_up = true;
-        s->exit_code = EXIT_NOT_RESPAWNED;
-        return;
-    }
-    if (atomic_load(&child->slot->handled) > 0)
-        backoff_reset(&child->backoff);
+    s->next = NULL;
+    generation_drain(s->old);
+    if (good)
+        log_info("reloaded", "base=%d", s->base);
     else
-        wait_ms = backoff_next_ms(&child->backoff);
-    log_warn("child.died", "slot=%d %s=%d handled=%llu respawn_ms=%d", child->slot->number,
-             WIFSIGNALED(status) ? "signal" : "code",
-             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-             (unsigned long long)atomic_load(&child->slot->handled), wait_ms);
-    child->start_at_ms = clock_ms() + wait_ms;
+        log_error("reload.failed", "reason=\"the new children did not become ready\"");
+    notify_ready();
+}
+
+static void retire(struct supervisor *s, struct generation **g)
+{
+    s->hooks->retire(s->hooks->context, generation_job(*g));
+    generation_free(*g);
+    *g = NULL;
+}
+
+static void tell_systemd(struct supervisor *s)
+{
+    int64_t now = clock_ms();
+
+    if (!s->ready && !s->stops && generation_ready(s->current)) {
+        s->ready = true;
+        log_info("ready", "after=start");
+        notify_ready();
+    }
+    if (now < s->status_at_ms)
+        return;
+    s->status_at_ms = now + (s->watchdog_ms && s->watchdog_ms < 5000 ? s->watchdog_ms : 5000);
+    notify_status("%s, %llu handled",
+                  s->stops   ? "stopping"
+                  : s->ready ? "running"
+                             : "starting",
+                  (unsigned long long)generation_handled(s->current));
+    /* Fed by progress: a supervisor that runs over children that all stand still must not live. */
+    if (s->watchdog_ms && generation_alive(s->current, 2 * s->watchdog_ms))
+        notify_watchdog();
+}
+
+static void begin_stop(struct supervisor *s, int number)
+{
+    struct generation *all[] = {s->current, s->next, s->old};
+
+    s->stops++;
+    if (s->stops == 1)
+        notify_stopping();
+    log_info("stopping", "signal=%d at_once=%d", number, s->stops > 1);
+    s->kill_at_ms = clock_ms() + STOP_TIMEOUT_MS;
+    for (int i = 0; i < 3; i++)
+        if (all[i] && s->stops > 1)
+            generation_signal(all[i], SIGKILL);
+        else if (all[i])
+            generation_drain(all[i]);
+}
+
+static void on_signal(struct supervisor *s, int number)
+{
+    if (number == SIGTERM || number == SIGINT)
+        begin_stop(s, number);
+    else if (number == SIGHUP && !s->stops)
+        s->reload_asked = true;
+    else if (s->stops && clock_ms() >= s->kill_at_ms)
+        begin_stop(s, 0); /* waited long enough: the second stop kills */
 }
 
 static void reap_all(struct supervisor *s)
@@ -101,83 +131,65 @@ static void reap_all(struct supervisor *s)
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        for (int i = 0; i < s->count; i++)
-            if (atomic_load(&s->children[i].slot->pid) == pid)
-                reap(s, &s->children[i], status);
-}
-
-static void signal_all(struct supervisor *s, int number)
-{
-    for (int i = 0; i < s->count; i++) {
-        int pid = atomic_load(&s->children[i].slot->pid);
-        if (pid > 0)
-            kill(pid, number);
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct generation *all[] = {s->current, s->next, s->old};
+        for (int i = 0; i < 3; i++)
+            if (all[i] && generation_reap(all[i], pid, status))
+                break;
     }
 }
 
-/* Starts what is due; returns how long to wait for signals at most, -1: nothing left to wait for.
- */
-static int next_wait_ms(struct supervisor *s)
+/* Moves everything on; returns how long to wait for signals, -1: all is over. */
+static int tick(struct supervisor *s)
 {
-    int64_t now = clock_ms(), next = INT64_MAX;
-    bool any = false;
+    int64_t due = clock_ms() + TICK_MS;
+    struct generation *all[] = {s->current, s->next, s->old};
 
-    for (int i = 0; i < s->count; i++) {
-        struct child *child = &s->children[i];
-        if (!s->stops && child->start_at_ms && child->start_at_ms <= now)
-            start(s, child);
-        bool lives = atomic_load(&child->slot->pid) > 0;
-        any |= lives || (!s->stops && !child->given_up);
-        if (!s->stops && child->start_at_ms && child->start_at_ms < next)
-            next = child->start_at_ms;
+    for (int i = 0; i < 3; i++) {
+        int64_t next = all[i] ? generation_tick(all[i]) : INT64_MAX;
+        due = next < due ? next : due;
     }
-    if (!any)
+    if (s->next && !s->stops)
+        end_reload(s);
+    if (s->next && s->stops && generation_finished(s->next))
+        retire(s, &s->next);
+    if (s->old && generation_finished(s->old))
+        retire(s, &s->old);
+    if (s->reload_asked && !s->next && !s->old)
+        begin_reload(s);
+    if (!s->stops && generation_hopeless(s->current)) {
+        s->exit_code = generation_exit_code(s->current);
+        begin_stop(s, 0);
+    }
+    if (generation_finished(s->current) && !s->next && !s->old)
         return -1;
-    if (s->stops)
-        next = s->kill_at_ms;
-    if (next == INT64_MAX)
-        return 60000;
-    return next > now ? (int)(next - now) : 0;
+    tell_systemd(s);
+    if ((!s->ready || s->next) && !s->stops && due > clock_ms() + READY_TICK_MS)
+        due = clock_ms() + READY_TICK_MS;
+    int64_t left = due - clock_ms();
+    return left > 0 ? (int)left : 0;
 }
 
-static void on_signal(struct supervisor *s, int number)
+int supervisor_run(const struct supervisor_job *job, const struct supervisor_hooks *hooks)
 {
-    if (number == SIGTERM || number == SIGINT) {
-        s->stops++;
-        log_info("stopping", "signal=%d now=%d", number, s->stops > 1);
-        s->kill_at_ms = clock_ms() + STOP_TIMEOUT_MS;
-        signal_all(s, s->stops > 1 ? SIGKILL : SIGTERM);
-    } else if (number < 0 && s->stops && clock_ms() >= s->kill_at_ms) {
-        log_warn("stop.timeout", "after_ms=%d", STOP_TIMEOUT_MS);
-        s->kill_at_ms = clock_ms() + STOP_TIMEOUT_MS;
-        signal_all(s, SIGKILL);
-    }
-}
-
-int supervisor_run(const struct supervisor_job *job, struct slot *slots, int count)
-{
-    struct supervisor s = {.job = job, .count = count};
+    struct supervisor s = {.hooks = hooks, .watchdog_ms = notify_watchdog_ms()};
     int wait_ms;
 
     sigemptyset(&s.signals);
     sigaddset(&s.signals, SIGTERM);
     sigaddset(&s.signals, SIGINT);
+    sigaddset(&s.signals, SIGHUP);
     sigaddset(&s.signals, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &s.signals, &s.before) < 0)
         panic("sigprocmask: %s", strerror(errno));
-    s.children = xcalloc((size_t)count, sizeof *s.children);
-    for (int i = 0; i < count; i++) {
-        s.children[i] = (struct child){.slot = &slots[i],
-                                       .backoff = {.first_ms = 100, .max_ms = 10000},
-                                       .start_at_ms = clock_ms()};
-    }
-    while ((wait_ms = next_wait_ms(&s)) >= 0) {
+    s.current = generation_new(job, 0, true, &s.before);
+    while ((wait_ms = tick(&s)) >= 0) {
         struct timespec timeout = {.tv_sec = wait_ms / 1000,
                                    .tv_nsec = (long)(wait_ms % 1000) * 1000000};
         on_signal(&s, sigtimedwait(&s.signals, NULL, &timeout));
         reap_all(&s);
     }
-    free(s.children);
-    return s.exit_code;
+    int code = s.exit_code ? s.exit_code : generation_exit_code(s.current);
+    retire(&s, &s.current);
+    return code;
 }

@@ -1,11 +1,14 @@
 /* utf8: see utf8.h. */
 #include "utf8.h"
 
-#include <stdlib.h>
+#include <string.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <unistr.h>
 
 #include "err.h"
+
+static bool is_final_sigma(const char *start, const char *at, const char *after, const char *end);
 
 bool utf8_valid(const char *bytes, size_t length)
 {
@@ -69,12 +72,41 @@ int utf8_lower(const char *bytes, size_t length, struct buf *out)
         out->length += length;
         return 0;
     }
-    size_t lowered_length = 0;
-    uint8_t *lowered =
-        u8_tolower((const uint8_t *)bytes, length, NULL, NULL, NULL, &lowered_length);
-    if (!lowered)
-        panic("out of memory for lower-casing %zu bytes", length);
-    int code = buf_append(out, lowered, lowered_length);
-    free(lowered);
-    return code;
+    const char *end = bytes + length;
+    for (const char *at = bytes, *after; at < end; at = after) {
+        char lowered[4] = "i\u0307"; /* of U+0130, alone in having two code points */
+        uint32_t c;
+        int size = 3;
+        after = at + utf8_next(at, &c);
+        if (c == 0x3a3 && is_final_sigma(bytes, at, after, end))
+            size = u8_uctomb((uint8_t *)lowered, 0x3c2, sizeof lowered);
+        else if (c != 0x130)
+            size = u8_uctomb((uint8_t *)lowered, uc_tolower(c), sizeof lowered);
+        if (buf_append(out, lowered, (size_t)size) < 0)
+            return ERR_LIMIT;
+    }
+    return 0;
+}
+
+/* Final_Sigma of Unicode's SpecialCasing, which libunistring's u8_tolower() decides differently
+ * around apostrophes: a cased letter before it and none after, case-ignorable ones skipped. */
+static bool is_final_sigma(const char *start, const char *at, const char *after, const char *end)
+{
+    uint32_t c = 0;
+    bool ignorable = true;
+
+    while (ignorable && at > start) {
+        do
+            at--;
+        while (at > start && (*at & 0xc0) == 0x80);
+        utf8_next(at, &c);
+        ignorable = uc_is_property_case_ignorable(c);
+    }
+    if (ignorable || !uc_is_property_cased(c))
+        return false;
+    for (ignorable = true; ignorable && after < end;) {
+        after += utf8_next(after, &c);
+        ignorable = uc_is_property_case_ignorable(c);
+    }
+    return ignorable || !uc_is_property_cased(c);
 }

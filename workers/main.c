@@ -1,5 +1,4 @@
 /* newsmill-workers: takes articles, counts their entities, pushes the counts. */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -7,11 +6,6 @@
 #include "common/role.h"
 #include "ner/ner.h"
 #include "work.h"
-
-struct shared {
-    struct ner_model *model; /* read-only pages, one copy for all children */
-    char instance[17];
-};
 
 static int processes(const struct conf *conf)
 {
@@ -22,46 +16,44 @@ static int processes(const struct conf *conf)
     return cores > 0 ? (int)cores : 1;
 }
 
-static void teardown(void *context)
+static int64_t hang_ms(const struct conf *conf)
 {
-    struct shared *shared = context;
-
-    ner_model_close(shared->model);
-    free(shared);
+    return conf->workers.article_timeout_ms;
 }
 
-static int setup(const struct conf *conf, void **out, struct err *e)
+/* The model: read-only pages, one copy for all children. */
+static int setup(const struct conf *conf, void *before, void **shared, struct err *e)
 {
-    struct shared *shared = xcalloc(1, sizeof *shared);
+    struct ner_model *model;
 
-    if (ner_model_open(conf->model.path, &shared->model, e) < 0) {
+    (void)before;
+    if (ner_model_open(conf->model.path, &model, e) < 0) {
         err_prefix(e, "model.path %s", conf->model.path);
-        free(shared);
         return ERR_CONFIG;
     }
-    if (role_instance(conf->workers.state_dir, "workers", shared->instance, e) < 0) {
-        teardown(shared);
-        return e->code;
-    }
-    log_info("model.loaded", "path=%s labels=%zu", conf->model.path,
-             ner_model_label_count(shared->model));
-    *out = shared;
+    log_info("model.loaded", "path=%s labels=%zu", conf->model.path, ner_model_label_count(model));
+    *shared = model;
     return 0;
 }
 
-static int run(const struct conf *conf, void *context, struct slot *slot, int slots)
+static void teardown(void *shared)
 {
-    const struct shared *shared = context;
+    ner_model_close(shared);
+}
+
+static int run(const struct role_child *child)
+{
     struct queue *queue;
     struct err e;
 
-    if (queue_new(conf, QUEUE_ARTICLES, shared->instance, slot->number, slots, &queue, &e) < 0) {
+    if (queue_new(child->conf, QUEUE_ARTICLES, child->instance, child->slot->number,
+                  processes(child->conf), &queue, &e) < 0) {
         log_error("setup.failed", "reason=\"%s\"", e.text);
         return 2;
     }
-    struct work *work = work_new(conf, shared->model);
+    struct work *work = work_new(child->conf, child->shared, child->slot);
     struct consumer_handler handler = work_handler(work);
-    int code = consumer_run(queue, &handler, slot);
+    int code = consumer_run(queue, &handler, child->slot);
     work_free(work);
     queue_free(queue);
     return code;
@@ -72,7 +64,10 @@ int main(int argc, char **argv)
     static const struct role role = {
         .name = "workers",
         .summary = "takes articles from Redis and counts the entities they name",
+        .consumes = true,
+        .list = QUEUE_ARTICLES,
         .processes = processes,
+        .hang_ms = hang_ms,
         .setup = setup,
         .run = run,
         .teardown = teardown,

@@ -7,6 +7,7 @@
 #include "common/article.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "fault_hook.h"
 #include "tally.h"
 
 /* A claim is one round trip and one fsync of Redis; a few articles share it. What a stop leaves
@@ -19,7 +20,7 @@
 
 struct work {
     const struct conf *conf;
-    const struct ner_model *model;
+    struct slot *slot;
     struct ner *ner;
     struct tally *tally;
     bool *skipped; /* by label */
@@ -38,15 +39,16 @@ static bool is_listed(const char *words, const char *word)
     return false;
 }
 
-struct work *work_new(const struct conf *conf, const struct ner_model *model)
+struct work *work_new(const struct conf *conf, const struct ner_model *model, struct slot *slot)
 {
     size_t labels = ner_model_label_count(model);
     const char **names = xcalloc(labels, sizeof *names);
     struct work *w = xcalloc(1, sizeof *w);
 
     w->conf = conf;
-    w->model = model;
+    w->slot = slot;
     w->ner = ner_new(model);
+    fault_hook_setup();
     w->skipped = xcalloc(labels, sizeof *w->skipped);
     for (size_t i = 0; i < labels; i++) {
         names[i] = ner_model_label(model, i);
@@ -135,11 +137,14 @@ static int handle(void *context, const struct queue_item *item, int64_t now_ms, 
         bury(w, item, now_ms, fault.text);
         return 0;
     }
+    fault_hook(article.content, article.content_length);
     int code = ner_run(w->ner, article.content, article.content_length, &doc, e);
     if (code == 0) {
         code = count_entities(w, &article, &doc);
         if (code < 0)
             err_set(e, code, "an entity's text is too long");
+        slot_count(w->slot, SLOT_TOKENS, doc.token_count);
+        slot_count(w->slot, SLOT_ENTITIES, doc.entity_count);
         log_debug("article.done", "tokens=%zu entities=%zu", doc.token_count, doc.entity_count);
     } else if (code == ERR_INPUT || code == ERR_LIMIT) {
         bury(w, item, now_ms, e->text);
@@ -184,5 +189,6 @@ struct consumer_handler work_handler(struct work *w)
         .claim_items = CLAIM_ITEMS,
         .claim_bytes = CLAIM_BYTES,
         .settle_interval_ms = (int)w->conf->workers.flush_interval_ms,
+        .max_memory_bytes = (size_t)w->conf->workers.max_memory_bytes,
     };
 }

@@ -5,12 +5,13 @@
 
 #include "common/conf.h"
 #include "common/consumer.h"
+#include "common/slots.h"
 #include "ner/ner.h"
 
 struct work;
 
-/* `model` and `conf` are borrowed. */
-struct work *work_new(const struct conf *conf, const struct ner_model *model);
+/* All borrowed; `slot` gets the counters. */
+struct work *work_new(const struct conf *conf, const struct ner_model *model, struct slot *slot);
 void work_free(struct work *w);
 
 /* The handler for consumer_run(); its context is `w`. */

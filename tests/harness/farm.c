@@ -38,8 +38,11 @@ void farm_init(struct farm *f)
     farm_set(f, "GATEWAY_PORT", text);
     snprintf(text, sizeof text, "%s/newsmill.db", f->dir);
     farm_set(f, "STORE_PATH", text);
-    farm_set(f, "WORKERS_STATE_DIR", f->dir);
-    farm_set(f, "SAVERS_STATE_DIR", f->dir);
+    farm_set(f, "REDIS_STATE_DIR", f->dir);
+    snprintf(text, sizeof text, "%d", harness_port());
+    farm_set(f, "WORKERS_METRICS_PORT", text);
+    snprintf(text, sizeof text, "%d", harness_port());
+    farm_set(f, "SAVERS_METRICS_PORT", text);
     farm_set(f, "WORKERS_PROCESSES", "2");
     farm_set(f, "WORKERS_FLUSH_INTERVAL_MS", "200");
     if (!getcwd(here, sizeof here))

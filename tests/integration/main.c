@@ -1,10 +1,14 @@
 /* test-integration: suites against a real redis-server and the real programs. */
 #include "tests/harness/suites.h"
 
+void suite_farm(void);
 void suite_queue(void);
+void suite_roles(void);
 
 static const struct test_suite suites[] = {
     {"queue", suite_queue},
+    {"farm", suite_farm},
+    {"roles", suite_roles},
 };
 
 int main(int argc, char **argv)

@@ -325,7 +325,7 @@ static void test_supervisor_killed(void)
     farm_start_workers(&farm);
     go_on(20);
     int count = proc_children(&farm.workers, pids, 8);
-    CU_ASSERT_EQUAL(count, 2);
+    CU_ASSERT_EQUAL(count, 3); /* two workers and the janitor */
     CU_ASSERT_EQUAL(proc_stop(&farm.workers, SIGKILL, 5000), 1000 + SIGKILL);
     for (int i = 0; i < count; i++)
         CU_ASSERT(
@@ -380,7 +380,7 @@ static void test_wrong_settings(void)
     expect_exit_2("newsmill-savers", "store.kind=paper", "store.kind");
     expect_exit_2("newsmill-gateway", "gateway.address=0.0.0.0", "keys_file");
     expect_exit_2("newsmill-gateway", "gateway.prot=1", "gateway.port");
-    expect_exit_2("newsmill-workers", "workers.state_dir=/proc/nothing", "state_dir");
+    expect_exit_2("newsmill-workers", "redis.state_dir=/proc/nothing", "state_dir");
     finish();
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/queue.h"
+#include "common/slots.h"
 #include "tests/harness/harness.h"
 
 static struct redis redis;
@@ -38,7 +39,7 @@ static struct queue *enter(enum queue_list list, const char *instance, int slot,
     struct err e;
 
     CU_ASSERT_EQUAL_FATAL(queue_new(&conf, list, instance, slot, slots, &q, &e), 0);
-    CU_ASSERT_EQUAL_FATAL(queue_enter(q, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(queue_enter(q, true, NULL, NULL, &e), 0);
     return q;
 }
 
@@ -166,6 +167,93 @@ static void test_enter_takes_only_its_own(void)
         queue_free(q[i]);
 }
 
+/* Two generations of one machine live side by side during a reload; without one, what a dead
+ * generation held comes back too. */
+static void test_generations(void)
+{
+    const struct queue_item *items;
+    struct err e;
+
+    push_items(4);
+    struct queue *old = enter(QUEUE_ARTICLES, "here", 0, 1), *new;
+    CU_ASSERT_EQUAL(queue_claim(old, 2, 1000, &items, &e), 2);
+    CU_ASSERT_EQUAL_FATAL(queue_new(&conf, QUEUE_ARTICLES, "here", SLOTS_STRIDE, 1, &new, &e), 0);
+    CU_ASSERT_EQUAL(queue_enter(new, false, NULL, NULL, &e), 0);
+    CU_ASSERT_EQUAL(queue_claim(new, 1, 1000, &items, &e), 1);
+    CU_ASSERT_EQUAL(held(), 3);
+    CU_ASSERT_EQUAL(settle_one(old, 2, "batch", NULL), 0);      /* not disturbed */
+    CU_ASSERT_EQUAL(queue_enter(old, true, NULL, NULL, &e), 0); /* a fresh start: inherits */
+    CU_ASSERT_EQUAL(held(), 0);
+    CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 2);
+    CU_ASSERT_EQUAL(settle_one(new, 1, "late", NULL), ERR_FENCED);
+    queue_free(old);
+    queue_free(new);
+}
+
+/* An item that is blamed three times is handed out as poison, its neighbours go back. */
+static void test_strikes(void)
+{
+    const struct queue_item *items;
+    struct queue_poison poison;
+    char owner[SLOTS_OWNER_BYTES];
+    struct err e;
+
+    push_items(3);
+    struct queue *q = enter(QUEUE_ARTICLES, "here", 0, 1);
+    for (unsigned strike = 1; strike <= 3; strike++) {
+        CU_ASSERT_EQUAL_FATAL(queue_claim(q, 3, 1000, &items, &e), 3);
+        snprintf(owner, sizeof owner, "%s", queue_owner(q));
+        struct queue_blame blame = {.owner = owner, .index = 1}; /* item "1", the second oldest */
+        CU_ASSERT_EQUAL_FATAL(queue_enter(q, true, &blame, &poison, &e), 0);
+        /* The same blame again, as after a lost answer, gives no second strike. */
+        if (strike < 3)
+            CU_ASSERT_EQUAL_FATAL(queue_enter(q, true, &blame, &poison, &e), 0);
+        CU_ASSERT_EQUAL(poison.item.bytes != NULL, strike == 3);
+    }
+    CU_ASSERT_EQUAL_FATAL(poison.item.length, 1);
+    CU_ASSERT_EQUAL(poison.item.bytes[0], '1');
+    CU_ASSERT_EQUAL(poison.strikes, 3);
+    CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 2);
+    CU_ASSERT_EQUAL(held(), 1);
+    CU_ASSERT_EQUAL(settle_one(q, 1, NULL, "dead"), 0);
+    CU_ASSERT_EQUAL(held(), 0);
+    CU_ASSERT_EQUAL(redis_int(&redis, "HLEN newsmill:attempts"), 0);
+    queue_free(q);
+}
+
+static void test_janitor(void)
+{
+    const struct queue_item *items;
+    struct queue_state state;
+    struct queue *janitor;
+    struct err e;
+
+    push_items(4);
+    struct queue *mine = enter(QUEUE_ARTICLES, "here", 0, 1);
+    struct queue *theirs = enter(QUEUE_ARTICLES, "elsewhere", 0, 1);
+    CU_ASSERT_EQUAL(queue_claim(mine, 1, 1000, &items, &e), 1);
+    CU_ASSERT_EQUAL(queue_claim(theirs, 2, 1000, &items, &e), 2);
+    CU_ASSERT_EQUAL_FATAL(queue_new(&conf, QUEUE_ARTICLES, "here", 0, 1, &janitor, &e), 0);
+    const char *owners[] = {queue_owner(mine), "workers:gone:0:1"};
+    CU_ASSERT_EQUAL(queue_renew(janitor, owners, 2, &state, &e), 0);
+    CU_ASSERT_EQUAL(state.taken_over, 0);
+    CU_ASSERT_EQUAL(state.held, 3);
+    CU_ASSERT_EQUAL(state.owners, 2); /* a name that is not registered is not brought back */
+    /* Both leases end; one of the two is renewed in the same round that looks for ended ones. */
+    redis_int(&redis, "ZADD newsmill:owners 1 %s", queue_owner(mine));
+    redis_int(&redis, "ZADD newsmill:owners 1 %s", queue_owner(theirs));
+    CU_ASSERT_EQUAL(queue_renew(janitor, owners, 1, &state, &e), 0);
+    CU_ASSERT_EQUAL(state.taken_over, 1);
+    CU_ASSERT_EQUAL(state.returned, 2);
+    CU_ASSERT_EQUAL(state.waiting, 3);
+    CU_ASSERT_EQUAL(state.held, 1);
+    CU_ASSERT_EQUAL(settle_one(theirs, 2, "late", NULL), ERR_FENCED);
+    CU_ASSERT_EQUAL(settle_one(mine, 1, "batch", NULL), 0);
+    queue_free(mine);
+    queue_free(theirs);
+    queue_free(janitor);
+}
+
 static void test_waiting_moves_nothing(void)
 {
     struct err e;
@@ -196,7 +284,7 @@ static void test_full_redis_drains(void)
     CU_ASSERT_EQUAL(queue_claim(q, 1, 1000, &items, &e), 1);
     CU_ASSERT_EQUAL(settle_one(q, 1, "batch", NULL), 0);
     CU_ASSERT_EQUAL(queue_claim(q, 1, 1000, &items, &e), 1);
-    CU_ASSERT_EQUAL(queue_enter(q, &e), 0);
+    CU_ASSERT_EQUAL(queue_enter(q, true, NULL, NULL, &e), 0);
     CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 1);
     CU_ASSERT_EQUAL(queue_leave(q, &e), 0);
     free(redis_text(&redis, "CONFIG SET maxmemory 0"));
@@ -234,12 +322,12 @@ static void test_a_lost_connection_is_doubt(void)
     redis_int(&redis, "CLIENT KILL TYPE normal SKIPME yes");
     CU_ASSERT_EQUAL(settle_one(q, 2, "batch", NULL), ERR_AGAIN);
     CU_ASSERT_EQUAL(queue_claim(q, 2, 1000, &items, &e), ERR_AGAIN); /* stays broken until enter */
-    CU_ASSERT_EQUAL(queue_enter(q, &e), 0);
+    CU_ASSERT_EQUAL(queue_enter(q, true, NULL, NULL, &e), 0);
     CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 3);
     CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:results"), 0);
     free(redis_text(&redis, "SCRIPT FLUSH"));
     CU_ASSERT_EQUAL(queue_claim(q, 2, 1000, &items, &e), ERR_AGAIN); /* NOSCRIPT is doubt too */
-    CU_ASSERT_EQUAL(queue_enter(q, &e), 0);
+    CU_ASSERT_EQUAL(queue_enter(q, true, NULL, NULL, &e), 0);
     CU_ASSERT_EQUAL(queue_claim(q, 2, 1000, &items, &e), 2);
     queue_free(q);
 }
@@ -317,7 +405,7 @@ static void step(struct actor *a)
         }
         if (settle_one(a->queue, (size_t)done, done > 1 ? batch : NULL,
                        done ? a->items[done - 1] : NULL) < 0) {
-            CU_ASSERT_EQUAL(queue_enter(a->queue, &e), 0);
+            CU_ASSERT_EQUAL(queue_enter(a->queue, true, NULL, NULL, &e), 0);
             a->count = 0;
             break;
         }
@@ -327,7 +415,7 @@ static void step(struct actor *a)
     default:
         n = queue_claim(a->queue, 1 + (int)draw(4), 1000, &items, &e);
         if (n < 0) {
-            CU_ASSERT_EQUAL(queue_enter(a->queue, &e), 0);
+            CU_ASSERT_EQUAL(queue_enter(a->queue, true, NULL, NULL, &e), 0);
             a->count = 0;
         }
         for (int i = 0; i < n; i++)
@@ -364,6 +452,9 @@ void suite_queue(void)
     CU_add_test(suite, "a late settle touches nothing", test_settle_is_fenced);
     CU_add_test(suite, "a late claim takes nothing", test_claim_is_fenced);
     CU_add_test(suite, "enter gives back its own slot's hold only", test_enter_takes_only_its_own);
+    CU_add_test(suite, "two generations side by side", test_generations);
+    CU_add_test(suite, "three strikes make an item dead", test_strikes);
+    CU_add_test(suite, "leases are renewed, ended ones taken over", test_janitor);
     CU_add_test(suite, "waiting moves nothing", test_waiting_moves_nothing);
     CU_add_test(suite, "a full redis drains", test_full_redis_drains);
     CU_add_test(suite, "results above their mark hold workers back",

@@ -1,0 +1,154 @@
+/* janitor: see janitor.h. A loop of libevent: a round every few seconds, requests in between. */
+#include "janitor.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "metrics.h"
+#include "stop.h"
+
+#define ROUND_MS          3000 /* a lease is 15 s: four rounds may fail */
+#define METRICS_MAX_BYTES 65536
+
+struct janitor {
+    const struct role *role;
+    const struct role_child *child;
+    struct queue *queue;
+    struct queue_state state;
+    bool seen; /* state is of the last round */
+    struct event_base *base;
+};
+
+/* A slot whose process lives and made progress lately; its lease is worth renewing. One that stands
+ * still for longer than an article may take is left to expire: its supervisor kills it. */
+static bool is_live(const struct janitor *j, const struct slot *slot)
+{
+    int64_t hang_ms = j->role->hang_ms ? j->role->hang_ms(j->child->conf) : 0;
+
+    if (slot->number == SLOTS_JANITOR || slot->pid <= 0 || !*slot->owner)
+        return false;
+    return hang_ms == 0 || clock_ms() - slot->beat_ms <= hang_ms;
+}
+
+static void on_round(evutil_socket_t fd, short what, void *context)
+{
+    struct janitor *j = context;
+    const struct role_child *child = j->child;
+    const char *owners[SLOTS_STRIDE];
+    int count = 0;
+    struct err e;
+
+    (void)fd, (void)what;
+    for (int i = 0; i < child->slot_count && count < SLOTS_STRIDE; i++)
+        if (is_live(j, &child->slots[i]))
+            owners[count++] = child->slots[i].owner;
+    bool was_seen = j->seen;
+    j->seen = queue_renew(j->queue, owners, count, &j->state, &e) == 0;
+    atomic_store(&child->slot->beat_ms, clock_ms());
+    if (j->seen) {
+        atomic_store(&child->slot->ready, true);
+        if (j->state.taken_over)
+            log_warn("lease.ended", "owners=%lld items=%lld", j->state.taken_over,
+                     j->state.returned);
+    } else if (was_seen || !atomic_load(&child->slot->ready)) {
+        log_warn("redis.away", "reason=\"%s\"", e.text);
+    }
+}
+
+static void on_metrics(struct evhttp_request *request, void *context)
+{
+    struct janitor *j = context;
+    struct metrics_view view = {
+        .role = j->role->name,
+        .slots = j->child->slots,
+        .slot_count = j->child->slot_count,
+        .queue = j->seen ? &j->state : NULL,
+        .list = j->role->list == QUEUE_ARTICLES ? "articles" : "results",
+    };
+    struct buf text;
+
+    buf_init(&text, METRICS_MAX_BYTES);
+    metrics_write(&view, &text);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
+                      "text/plain; version=0.0.4; charset=utf-8");
+    struct evbuffer *body = evhttp_request_get_output_buffer(request);
+    evbuffer_add(body, text.bytes, text.length);
+    evhttp_send_reply(request, 200, NULL, body);
+    buf_fini(&text);
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    event_base_loopbreak(context);
+}
+
+/* Metrics are worth having, not worth dying for: a taken port is said and lived with. */
+static struct evhttp *serve_metrics(struct janitor *j, const char *address, int port)
+{
+    struct sockaddr_storage where;
+    int size = sizeof where;
+    char text[128];
+
+    if (port == 0)
+        return NULL;
+    snprintf(text, sizeof text, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
+    if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&where, &size) < 0) {
+        log_error("metrics.off", "reason=\"%s is not an address\"", text);
+        return NULL;
+    }
+    /* Reuseable by the next generation's janitor, which starts before this one ends. */
+    struct evconnlistener *listener = evconnlistener_new_bind(
+        j->base, NULL, NULL,
+        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | LEV_OPT_REUSEABLE_PORT,
+        16, (struct sockaddr *)&where, size);
+    struct evhttp *http = listener ? evhttp_new(j->base) : NULL;
+    if (!http || !evhttp_bind_listener(http, listener)) {
+        log_error("metrics.off", "reason=\"%s cannot be bound\"", text);
+        return NULL;
+    }
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_timeout(http, 10);
+    evhttp_set_max_headers_size(http, 8192);
+    evhttp_set_max_body_size(http, 0);
+    evhttp_set_cb(http, "/metrics", on_metrics, j);
+    return http;
+}
+
+int janitor_run(const struct role *role, const struct role_child *child)
+{
+    struct janitor j = {.role = role, .child = child, .base = event_base_new()};
+    bool workers = role->list == QUEUE_ARTICLES;
+    const struct conf *conf = child->conf;
+    struct timeval period = {.tv_sec = ROUND_MS / 1000, .tv_usec = ROUND_MS % 1000 * 1000};
+    struct err e;
+
+    if (queue_new(conf, role->list, child->instance, 0, 1, &j.queue, &e) < 0) {
+        log_error("setup.failed", "reason=\"%s\"", e.text);
+        return 2;
+    }
+    struct event *round = event_new(j.base, -1, EV_PERSIST, on_round, &j);
+    struct event *stop = event_new(j.base, stop_fd(), EV_READ, on_stop, j.base);
+    event_add(round, &period);
+    event_add(stop, NULL);
+    struct evhttp *http =
+        serve_metrics(&j, workers ? conf->workers.metrics_address : conf->savers.metrics_address,
+                      (int)(workers ? conf->workers.metrics_port : conf->savers.metrics_port));
+    on_round(-1, 0, &j);
+    event_base_dispatch(j.base);
+    event_free(round);
+    event_free(stop);
+    if (http)
+        evhttp_free(http);
+    event_base_free(j.base);
+    queue_free(j.queue);
+    return 0;
+}

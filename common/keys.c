@@ -1,0 +1,279 @@
+/* keys: see keys.h. A key is 24 random bytes, so one plain SHA-256 is enough: there is nothing to
+ * guess that salt or a slow hash would protect. */
+#include "keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KEY_PREFIX       "nm_"
+#define KEY_RANDOM_BYTES 24
+#define NAME_MAX_LENGTH  64
+#define LINE_MAX_LENGTH  256
+#define NEVER            INT64_MAX
+
+struct key {
+    char name[NAME_MAX_LENGTH + 1];
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    int64_t expires; /* seconds since 1970, or NEVER */
+};
+
+struct keys {
+    struct key *list;
+    size_t count, capacity;
+};
+
+static bool is_name(const char *name)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t length = strlen(name);
+
+    return length > 0 && length <= NAME_MAX_LENGTH && strspn(name, allowed) == length;
+}
+
+static bool parse_hash(const char *hex, unsigned char hash[SHA256_DIGEST_LENGTH])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (strlen(hex) != 2 * SHA256_DIGEST_LENGTH)
+        return false;
+    for (int i = 0; i < 2 * SHA256_DIGEST_LENGTH; i++) {
+        int lower = hex[i] >= 'A' && hex[i] <= 'F' ? hex[i] + 32 : hex[i];
+        const char *digit = strchr(digits, lower);
+        if (!digit)
+            return false;
+        hash[i / 2] = (unsigned char)(hash[i / 2] << 4 | (digit - digits));
+    }
+    return true;
+}
+
+/* Reads `count` digits; -1 when they are not all there. */
+static int read_digits(const char **at, int count)
+{
+    int value = 0;
+
+    for (; count > 0; count--, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return -1;
+        value = 10 * value + **at - '0';
+    }
+    return value;
+}
+
+/* The offset behind the seconds: Z or +hh:mm; *seconds is what to take off. */
+static bool parse_offset(const char *at, int64_t *seconds)
+{
+    *seconds = 0;
+    if (*at == 'Z' || *at == 'z')
+        return at[1] == 0;
+    int sign = *at == '+' ? 1 : -1;
+    if (*at != '+' && *at != '-')
+        return false;
+    at++;
+    int hours = read_digits(&at, 2);
+    if (hours < 0 || hours > 23 || *at++ != ':')
+        return false;
+    int minutes = read_digits(&at, 2);
+    *seconds = (int64_t)sign * (hours * 3600 + minutes * 60);
+    return minutes >= 0 && minutes <= 59 && *at == 0;
+}
+
+/* date-time of RFC 3339, section 5.6 */
+static bool parse_time(const char *at, int64_t *seconds)
+{
+    static const struct {
+        int digits, min, max;
+        char before; /* what stands in front of it */
+    } parts[6] = {{4, 1970, 9999, 0}, {2, 1, 12, '-'}, {2, 1, 31, '-'},
+                  {2, 0, 23, 'T'},    {2, 0, 59, ':'}, {2, 0, 60, ':'}};
+    int values[6];
+    int64_t offset;
+
+    for (int i = 0; i < 6; i++) {
+        if (parts[i].before && *at++ != parts[i].before)
+            return false;
+        values[i] = read_digits(&at, parts[i].digits);
+        if (values[i] < parts[i].min || values[i] > parts[i].max)
+            return false;
+    }
+    if (*at == '.') {
+        size_t digits = strspn(++at, "0123456789");
+        if (digits == 0)
+            return false;
+        at += digits;
+    }
+    if (!parse_offset(at, &offset))
+        return false;
+    struct tm when = {.tm_year = values[0] - 1900,
+                      .tm_mon = values[1] - 1,
+                      .tm_mday = values[2],
+                      .tm_hour = values[3],
+                      .tm_min = values[4],
+                      .tm_sec = values[5]};
+    *seconds = (int64_t)timegm(&when) - offset;
+    return when.tm_mday == values[2]; /* timegm() makes 31 April the 1st of May */
+}
+
+static int add(struct keys *k, char *line, const char *path, unsigned number, struct err *e)
+{
+    char *rest = line;
+    const char *words[4] = {0};
+    struct key key = {.expires = NEVER};
+    int count = 0;
+
+    line[strcspn(line, "#\r\n")] = 0;
+    for (char *word; count < 4 && (word = strsep(&rest, " \t"));)
+        if (*word)
+            words[count++] = word;
+    if (count == 0)
+        return 0;
+    if (count == 1 || count == 4)
+        return err_set(e, ERR_CONFIG, "%s:%u: NAME SHA256 [EXPIRES] is wanted", path, number);
+    if (!is_name(words[0]))
+        return err_set(e, ERR_CONFIG, "%s:%u: a name is 1 to %d of letters, digits, . _ -", path,
+                       number, NAME_MAX_LENGTH);
+    if (!parse_hash(words[1], key.hash))
+        return err_set(e, ERR_CONFIG, "%s:%u: the hash is not 64 hex digits", path, number);
+    if (words[2] && !parse_time(words[2], &key.expires))
+        return err_set(e, ERR_CONFIG, "%s:%u: the end is not a time like 2030-12-31T23:59:59Z",
+                       path, number);
+    for (size_t i = 0; i < k->count; i++)
+        if (strcmp(k->list[i].name, words[0]) == 0)
+            return err_set(e, ERR_CONFIG, "%s:%u: the name %s is there twice", path, number,
+                           words[0]);
+    if (k->count == KEYS_MAX)
+        return err_set(e, ERR_CONFIG, "%s: more than %d keys", path, KEYS_MAX);
+    snprintf(key.name, sizeof key.name, "%s", words[0]);
+    if (k->count == k->capacity) {
+        k->capacity = k->capacity ? 2 * k->capacity : 8;
+        k->list = xrealloc(k->list, k->capacity * sizeof *k->list);
+    }
+    k->list[k->count++] = key;
+    return 0;
+}
+
+static int read_lines(struct keys *k, FILE *file, const char *path, struct err *e)
+{
+    char line[LINE_MAX_LENGTH + 2];
+
+    for (unsigned number = 1; fgets(line, sizeof line, file); number++) {
+        if (!strchr(line, '\n') && !feof(file))
+            return err_set(e, ERR_CONFIG, "%s:%u: the line is too long", path, number);
+        if (add(k, line, path, number, e) < 0)
+            return ERR_CONFIG;
+    }
+    if (ferror(file))
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+int keys_load(const char *path, struct keys **out, struct err *e)
+{
+    FILE *file = fopen(path, "re");
+    struct keys *k;
+
+    *out = NULL;
+    if (!file)
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    k = xcalloc(1, sizeof *k);
+    int code = read_lines(k, file, path, e);
+    fclose(file);
+    if (code < 0) {
+        keys_free(k);
+        return code;
+    }
+    *out = k;
+    return 0;
+}
+
+void keys_free(struct keys *k)
+{
+    if (!k)
+        return;
+    free(k->list);
+    free(k);
+}
+
+size_t keys_count(const struct keys *k)
+{
+    return k->count;
+}
+
+const char *keys_check(const struct keys *k, const char *key, size_t length)
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    const struct key *found = NULL;
+
+    SHA256((const unsigned char *)key, length, hash);
+    for (size_t i = 0; i < k->count; i++) /* all of them, so that the time tells nothing */
+        if (CRYPTO_memcmp(hash, k->list[i].hash, sizeof hash) == 0)
+            found = &k->list[i];
+    return found && found->expires > (int64_t)time(NULL) ? found->name : NULL;
+}
+
+static void write_hex(const unsigned char *bytes, size_t length, char *out)
+{
+    for (size_t i = 0; i < length; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* Appends the line, after a line end that the last one may lack. */
+static int append_line(int fd, const char *name, const char *key, const char *path, struct err *e)
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    char hex[2 * SHA256_DIGEST_LENGTH + 1], line[LINE_MAX_LENGTH], last = '\n';
+    struct stat info;
+
+    SHA256((const unsigned char *)key, strlen(key), hash);
+    write_hex(hash, sizeof hash, hex);
+    if (fstat(fd, &info) < 0 || (info.st_size > 0 && pread(fd, &last, 1, info.st_size - 1) != 1))
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    int length = snprintf(line, sizeof line, "%s%s %s\n", last == '\n' ? "" : "\n", name, hex);
+    if (write(fd, line, (size_t)length) != length || fsync(fd) < 0)
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+int keys_create(const char *path, const char *name, char key[KEYS_KEY_BYTES], struct err *e)
+{
+    unsigned char random[KEY_RANDOM_BYTES];
+    struct keys *k;
+    int code = 0;
+
+    if (!is_name(name))
+        return err_set(e, ERR_INPUT, "a name is 1 to %d of letters, digits, '.', '_' and '-'",
+                       NAME_MAX_LENGTH);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX) < 0) { /* two of us at once must not both find the name free */
+        code = err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    } else if ((code = keys_load(path, &k, e)) == 0) {
+        for (size_t i = 0; i < k->count && code == 0; i++)
+            if (strcmp(k->list[i].name, name) == 0)
+                code = err_set(e, ERR_INPUT, "%s has a key of the name %s already", path, name);
+        if (code == 0 && k->count == KEYS_MAX)
+            code = err_set(e, ERR_INPUT, "%s: no room for more than %d keys", path, KEYS_MAX);
+        keys_free(k);
+    }
+    if (code == 0) {
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            panic("getrandom: %s", strerror(errno));
+        memcpy(key, KEY_PREFIX, sizeof KEY_PREFIX);
+        write_hex(random, sizeof random, key + sizeof KEY_PREFIX - 1);
+        code = append_line(fd, name, key, path, e);
+    }
+    close(fd);
+    return code;
+}

@@ -1,0 +1,30 @@
+/* keys: API keys of the gateway. The file holds only SHA-256 hashes, a line each:
+ *   NAME SHA256HEX [EXPIRES as RFC 3339]     and # for comments
+ */
+#ifndef NEWSMILL_KEYS_H
+#define NEWSMILL_KEYS_H
+
+#include <stddef.h>
+
+#include "err.h"
+
+#define KEYS_KEY_BYTES 64 /* room for a key's text and its NUL */
+#define KEYS_MAX       10000
+
+struct keys;
+
+/* Reads the file. Returns 0, or ERR_CONFIG with file and line. */
+int keys_load(const char *path, struct keys **out, struct err *e);
+void keys_free(struct keys *k);
+size_t keys_count(const struct keys *k);
+
+/* The name of the key that `key` is, NULL when it is none or has expired. Compares hashes in
+ * constant time, over all keys. The name is borrowed from `k`. */
+const char *keys_check(const struct keys *k, const char *key, size_t length);
+
+/* Makes a key, appends its hash to the file (created with mode 0600) and writes its text to `key`;
+ * it is not kept anywhere else. A name is letters, digits, '.', '_' and '-', at most 64, and not in
+ * the file yet. Returns 0, ERR_INPUT or ERR_CONFIG. */
+int keys_create(const char *path, const char *name, char key[KEYS_KEY_BYTES], struct err *e);
+
+#endif

@@ -1,0 +1,19 @@
+/* metrics: the figures of a role as Prometheus text (exposition format 0.0.4). */
+#ifndef NEWSMILL_METRICS_H
+#define NEWSMILL_METRICS_H
+
+#include "buf.h"
+#include "queue.h"
+#include "slots.h"
+
+struct metrics_view {
+    const char *role;
+    const struct slot *slots;
+    int slot_count;
+    const struct queue_state *queue; /* NULL: the role has no list, or Redis is away */
+    const char *list;                /* "articles" or "results" */
+};
+
+void metrics_write(const struct metrics_view *view, struct buf *out);
+
+#endif
