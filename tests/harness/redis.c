@@ -82,7 +82,7 @@ void redis_restart(struct redis *r)
                           r->dir,       "--unixsocket", "redis.sock", NULL};
 
     snprintf(port, sizeof port, "%d", r->port);
-    proc_start(&r->proc, "redis-server", NULL, args);
+    proc_start(&r->proc, "deploy/redis-server", NULL, args);
     if (!wait_until("redis-server to answer PING", 20000, answers, r))
         panic("redis-server did not start, see %s", r->proc.log);
 }
