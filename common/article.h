@@ -24,7 +24,7 @@ struct article {
     const char *publication; /* as written, trimmed; never empty */
     char *key;               /* publication trimmed and lower-cased: what counts are kept under */
     const char *id, *url, *title, *published; /* NULL where absent */
-    void *json;              /* owns what the views above point into */
+    void *json;                               /* owns what the views above point into */
 };
 
 /* What was wrong, in the words of the two entrances. */

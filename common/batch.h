@@ -15,7 +15,7 @@
 
 /* A tally is cut so that a batch fits one commit of every store. */
 #define BATCH_MAX_ENTITIES 500
-#define BATCH_MAX_BYTES    (1 << 20) /* of entity words; one longer word still makes a batch alone */
+#define BATCH_MAX_BYTES    (1 << 20) /* of entity words; one longer word makes a batch alone */
 #define BATCH_ID_LENGTH    32
 
 /* Ceilings of a message that is read; what we write keeps well within them. */

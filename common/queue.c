@@ -70,7 +70,7 @@ int queue_new(const struct conf *conf, enum queue_list list, const char *instanc
     struct rds_address address;
 
     *out = NULL;
-    if (rds_parse_url(conf->redis.url, &address, e) < 0)
+    if (rds_address_load(conf, &address, e) < 0)
         return e->code;
     struct queue *q = xcalloc(1, sizeof *q);
     q->names = &names[list];
@@ -228,6 +228,9 @@ int queue_wait(struct queue *q, int timeout_ms, struct err *e)
         timeout_ms = 1; /* 0 would mean for ever */
     snprintf(seconds, sizeof seconds, "%d.%03d", timeout_ms / 1000, timeout_ms % 1000);
     if (rds_command(q->rds, 6, argv, NULL, timeout_ms, &reply, e) < 0) {
+        /* An operator's CLIENT UNBLOCK, or this Redis became a replica: the next claim tells. */
+        if (strncmp(e->text, "UNBLOCKED", 9) == 0)
+            return 0;
         if (strncmp(e->text, "OOM", 3) != 0)
             return e->code;
         /* A full Redis refuses the peek but not our scripts, and only they can make room. */

@@ -1,6 +1,7 @@
 /* rds: see rds.h. */
 #include "rds.h"
 
+#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,14 +93,60 @@ int rds_parse_url(const char *url, struct rds_address *out, struct err *e)
     return code;
 }
 
+/* The first line, to free. */
+static int read_password(const char *path, char **out, struct err *e)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+
+    ssize_t length = file ? getline(&line, &size, file) : -1;
+    if (length >= 0)
+        line[strcspn(line, "\r\n")] = 0;
+    else
+        err_set(e, ERR_CONFIG, "redis.password_file: %s: %s", path,
+                file && !ferror(file) ? "it is empty" : strerror(errno));
+    if (file)
+        fclose(file);
+    if (length < 0)
+        free(line);
+    else
+        *out = line;
+    return length < 0 ? ERR_CONFIG : 0;
+}
+
+static void erase(char **secret)
+{
+    if (*secret)
+        explicit_bzero(*secret, strlen(*secret));
+    free(*secret);
+    *secret = NULL;
+}
+
+int rds_address_load(const struct conf *conf, struct rds_address *out, struct err *e)
+{
+    if (rds_parse_url(conf->redis.url, out, e) < 0)
+        return e->code;
+    if (*conf->redis.user) {
+        free(out->user);
+        out->user = xstrdup(conf->redis.user);
+    }
+    if (*conf->redis.password_file) {
+        erase(&out->password);
+        if (read_password(conf->redis.password_file, &out->password, e) < 0) {
+            rds_address_fini(out);
+            return ERR_CONFIG;
+        }
+    }
+    return 0;
+}
+
 void rds_address_fini(struct rds_address *a)
 {
     free(a->host);
     free(a->unix_path);
     free(a->user);
-    if (a->password)
-        explicit_bzero(a->password, strlen(a->password));
-    free(a->password);
+    erase(&a->password);
     *a = (struct rds_address){0};
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf.h"
 #include "err.h"
 
 struct rds;
@@ -21,6 +22,8 @@ struct rds_address {
     int database;
 };
 int rds_parse_url(const char *url, struct rds_address *out, struct err *e); /* 0 or ERR_CONFIG */
+/* The same from all of [redis]: url, user and the password in password_file, which is read now. */
+int rds_address_load(const struct conf *conf, struct rds_address *out, struct err *e);
 void rds_address_fini(struct rds_address *a);
 
 /* Connects, authenticates, selects the database. `timeout_ms` bounds the connect and each answer

@@ -2,6 +2,8 @@
 #ifndef NEWSMILL_STORE_H
 #define NEWSMILL_STORE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/batch.h"
@@ -28,6 +30,24 @@ void store_close(struct store *s);
 /* Applies a batch in one transaction together with a marker of its id. `why` explains AGAIN and
  * REJECTED. */
 enum store_outcome store_apply(struct store *s, const struct batch *batch, struct err *why);
+
+/* Applies the first of these batches, several in one transaction where the store can, each with its
+ * own marker. Returns how many of the first have an outcome now: at least one, and perhaps not all,
+ * so that the caller goes on with the rest. Only the last of them may be AGAIN or REJECTED; `why`
+ * explains that one. */
+size_t store_apply_many(struct store *s, const struct batch *batches, size_t count,
+                        enum store_outcome *outcomes, struct err *why);
+
+/* Milliseconds the store asks to be left alone before the next batch (a limit on its rate, a
+ * server's Retry-After); 0 most of the time. */
+int64_t store_pause_ms(struct store *s);
+
+/* True where a store mends what is open by itself after AGAIN; others are closed and opened anew.
+ */
+bool store_mends(const struct store *s);
+
+/* Documents written since the store was opened, where each has its price; else 0. */
+uint64_t store_writes(const struct store *s);
 
 struct store_publication {
     const char *key, *name;

@@ -26,8 +26,9 @@
 
 enum fault { NONE, DROP, LOST, STATUS, UNSURE, STALL, LATE, HALF, GARBAGE, SHARED, RETRY, FAULTS };
 
-static const char *const fault_names[FAULTS] = {"none",  "drop", "lost",    "status", "unsure", "stall",
-                                                "late",  "half", "garbage", "shared", "retry"};
+static const char *const fault_names[FAULTS] = {"none",    "drop",   "lost", "status",
+                                                "unsure",  "stall",  "late", "half",
+                                                "garbage", "shared", "retry"};
 
 static struct server {
     struct event_base *base;
@@ -174,8 +175,8 @@ static int count_markers(const cJSON *body)
     const cJSON *write;
     int count = 0;
 
-    cJSON_ArrayForEach(write, cJSON_GetObjectItemCaseSensitive(body, "writes"))
-        count += cJSON_GetObjectItemCaseSensitive(write, "currentDocument") != NULL;
+    cJSON_ArrayForEach(write, cJSON_GetObjectItemCaseSensitive(body, "writes")) count +=
+        cJSON_GetObjectItemCaseSensitive(write, "currentDocument") != NULL;
     return count;
 }
 
@@ -333,10 +334,24 @@ static struct bufferevent *accept_tls(struct event_base *base, void *context)
                                           BEV_OPT_CLOSE_ON_FREE);
 }
 
-static void run(int listener, const struct firestore_stub_options *o)
+static void accept_at(int listener, SSL_CTX *tls)
+{
+    struct evhttp *http = evhttp_new(server.base);
+
+    evhttp_set_max_body_size(http, MAX_BODY_BYTES);
+    evhttp_set_gencb(http, serve, NULL);
+    if (tls)
+        evhttp_set_bevcb(http, accept_tls, tls);
+    evutil_make_socket_nonblocking(listener);
+    if (evhttp_accept_socket(http, listener) < 0)
+        panic("stub: cannot accept");
+}
+
+static void run(int listener, int plain_listener, const struct firestore_stub_options *o)
 {
     static const char *const names[] = {"requests", "commits", "applied", "writes",
                                         "markers",  "ledger",  "faults",  "unauthorized"};
+    SSL_CTX *tls = o && o->certificate ? SSL_CTX_new(TLS_server_method()) : NULL;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         server.numbers[i].name = names[i];
@@ -344,24 +359,16 @@ static void run(int listener, const struct firestore_stub_options *o)
     server.documents = stub_documents_new();
     if (o && (o->jwt_key || o->wants_token))
         server.tokens = stub_tokens_new(o->jwt_key);
+    if (tls && (SSL_CTX_use_certificate_chain_file(tls, o->certificate) != 1 ||
+                SSL_CTX_use_PrivateKey_file(tls, o->key, SSL_FILETYPE_PEM) != 1))
+        panic("stub: the certificate cannot be used");
     server.base = event_base_new();
-    struct evhttp *http = evhttp_new(server.base);
-    evhttp_set_max_body_size(http, MAX_BODY_BYTES);
-    evhttp_set_gencb(http, serve, NULL);
-    if (o && o->certificate) {
-        SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-        if (SSL_CTX_use_certificate_chain_file(context, o->certificate) != 1 ||
-            SSL_CTX_use_PrivateKey_file(context, o->key, SSL_FILETYPE_PEM) != 1)
-            panic("stub: the certificate cannot be used");
-        evhttp_set_bevcb(http, accept_tls, context);
-    }
-    evutil_make_socket_nonblocking(listener);
-    if (evhttp_accept_socket(http, listener) < 0)
-        panic("stub: cannot accept");
+    accept_at(listener, tls);
+    accept_at(plain_listener, NULL);
     event_base_dispatch(server.base);
 }
 
-void firestore_stub_start(struct firestore_stub *s, const struct firestore_stub_options *options)
+static int listen_somewhere(int *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -370,18 +377,26 @@ void firestore_stub_start(struct firestore_stub *s, const struct firestore_stub_
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
         listen(listener, 128) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0)
         panic("stub: no port");
-    *s = (struct firestore_stub){.port = ntohs(address.sin_port),
-                                 .ca_file = options ? options->ca_file : NULL};
+    *port = ntohs(address.sin_port);
+    return listener;
+}
+
+void firestore_stub_start(struct firestore_stub *s, const struct firestore_stub_options *options)
+{
+    *s = (struct firestore_stub){.pid = 0};
+    int listener = listen_somewhere(&s->port), plain_listener = listen_somewhere(&s->plain_port);
+
     snprintf(s->host, sizeof s->host, "127.0.0.1:%d", s->port);
     fflush(NULL);
     s->pid = fork();
     if (s->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_IGN);
-        run(listener, options);
+        run(listener, plain_listener, options);
         _exit(1);
     }
     close(listener);
+    close(plain_listener);
 }
 
 void firestore_stub_stop(struct firestore_stub *s)
@@ -399,11 +414,8 @@ static long control(struct firestore_stub *s, const char *name, const char *body
     char path[64];
 
     snprintf(path, sizeof path, "/stub/%s", name);
-    if (s->ca_file)
-        https_request(s->ca_file, s->port, body ? "POST" : "GET", path, body, &answer);
-    else
-        http_request(s->port, body ? "POST" : "GET", path, NULL, body, body ? strlen(body) : 0,
-                     &answer);
+    http_request(s->plain_port, body ? "POST" : "GET", path, NULL, body, body ? strlen(body) : 0,
+                 &answer);
     if (answer.status != 200)
         panic("stub: no answer to %s", path);
     long value = strtol(answer.body, NULL, 10);

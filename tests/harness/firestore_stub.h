@@ -8,13 +8,12 @@
 struct firestore_stub {
     pid_t pid;
     int port;
-    char host[32];        /* "127.0.0.1:PORT", for FIRESTORE_EMULATOR_HOST */
-    const char *ca_file;  /* NULL: plain HTTP */
+    char host[32];  /* "127.0.0.1:PORT", for FIRESTORE_EMULATOR_HOST */
+    int plain_port; /* HTTP in any case: our control requests, the metadata server */
 };
 
 struct firestore_stub_options {
     const char *certificate, *key; /* PEM files for HTTPS, or NULL */
-    const char *ca_file;           /* what its clients trust; for our own control requests */
     const char *jwt_key;           /* PEM of a public key: bearer tokens are JWTs it verifies */
     int wants_token;               /* else bearer tokens are those of its token endpoint */
 };

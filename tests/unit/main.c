@@ -1,10 +1,54 @@
 /* test-unit: all unit suites; `test-unit NAME` runs one. */
 #include "tests/harness/suites.h"
 
+void suite_article(void);
+void suite_batch(void);
 void suite_conf(void);
+void suite_csv(void);
+void suite_firestore_ids(void);
+void suite_firestore_status(void);
+void suite_head(void);
+void suite_jwt(void);
+void suite_keys(void);
+void suite_lexeme(void);
+void suite_model_dir(void);
+void suite_ner(void);
+void suite_network(void);
+void suite_progress(void);
+void suite_rows(void);
+void suite_rules(void);
+void suite_save(void);
+void suite_store(void);
+void suite_store_crash(void);
+void suite_strings(void);
+void suite_tally(void);
+void suite_tokenizer(void);
+void suite_top(void);
 
 static const struct test_suite suites[] = {
+    {"article", suite_article},
+    {"batch", suite_batch},
     {"conf", suite_conf},
+    {"csv", suite_csv},
+    {"firestore_ids", suite_firestore_ids},
+    {"firestore_status", suite_firestore_status},
+    {"head", suite_head},
+    {"jwt", suite_jwt},
+    {"keys", suite_keys},
+    {"lexeme", suite_lexeme},
+    {"model_dir", suite_model_dir},
+    {"ner", suite_ner},
+    {"network", suite_network},
+    {"progress", suite_progress},
+    {"rows", suite_rows},
+    {"rules", suite_rules},
+    {"save", suite_save},
+    {"store", suite_store},
+    {"store_crash", suite_store_crash},
+    {"strings", suite_strings},
+    {"tally", suite_tally},
+    {"tokenizer", suite_tokenizer},
+    {"top", suite_top},
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,208 @@
+/* input: see input.h. The only file that knows libarchive. */
+#include "cli/input.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+
+#define BLOCK_BYTES 65536
+
+struct input {
+    int fd;
+    struct input_wait wait;
+    struct archive *archive;
+    char *path;
+    struct buf name;
+    struct buf head; /* the start of a file inside, until it is long enough to hold a mark */
+    bool at_start, gave_up;
+    char block[BLOCK_BYTES];
+};
+
+static ssize_t read_pipe(struct archive *a, void *context, const void **bytes)
+{
+    struct input *in = context;
+    ssize_t length = -1;
+
+    *bytes = in->block;
+    do {
+        if (in->wait.until_readable && !in->wait.until_readable(in->wait.context, in->fd)) {
+            in->gave_up = true;
+            archive_set_error(a, EINTR, "reading was stopped");
+            return -1;
+        }
+        length = read(in->fd, in->block, sizeof in->block);
+    } while (length < 0 && (errno == EINTR || errno == EAGAIN));
+    if (length < 0)
+        archive_set_error(a, errno, "%s", strerror(errno));
+    return length;
+}
+
+static int fail(struct input *in, struct err *e)
+{
+    const char *text = archive_error_string(in->archive);
+
+    if (in->gave_up)
+        return err_set(e, ERR_AGAIN, "%s: reading was stopped", in->path);
+    return err_set(e, ERR_INPUT, "%s: %s", in->path, text ? text : "cannot be read");
+}
+
+/* The filters by name: "all" would start outside programs for some, and its uudecode takes a line
+ * of text that begins with "begin" for its own. */
+static void set_formats(struct archive *a)
+{
+    archive_read_support_filter_gzip(a);
+    archive_read_support_filter_bzip2(a);
+    archive_read_support_filter_xz(a);
+    archive_read_support_filter_zstd(a);
+    archive_read_support_filter_lz4(a);
+    archive_read_support_format_zip(a);
+    archive_read_support_format_raw(a);
+    archive_read_support_format_empty(a);
+}
+
+int input_open(const char *path, struct input_wait wait, struct input **out, struct err *e)
+{
+    bool standard = strcmp(path, "-") == 0;
+    struct stat about = {0};
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), code;
+
+    if (fd < 0)
+        return err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
+    struct input *in = xcalloc(1, sizeof *in);
+    in->fd = fd;
+    in->wait = wait;
+    in->path = xstrdup(standard ? "standard input" : path);
+    buf_init(&in->name, 8192);
+    buf_init(&in->head, 64u << 20);
+    in->archive = archive_read_new();
+    if (!in->archive)
+        panic("out of memory for libarchive");
+    set_formats(in->archive);
+    if (fstat(fd, &about) == 0 && S_ISDIR(about.st_mode)) {
+        code = err_set(e, ERR_INPUT, "%s: is a directory", path);
+        goto out;
+    }
+    /* libarchive's own reader can seek, which some zip files need; a pipe is read by ours. */
+    code = S_ISREG(about.st_mode) ? archive_read_open_fd(in->archive, fd, BLOCK_BYTES)
+                                  : archive_read_open(in->archive, in, NULL, read_pipe, NULL);
+    code = code < ARCHIVE_WARN ? fail(in, e) : 0;
+out:
+    if (code < 0)
+        input_close(in);
+    else
+        *out = in;
+    return code;
+}
+
+void input_close(struct input *in)
+{
+    if (!in)
+        return;
+    archive_read_free(in->archive);
+    if (in->fd != STDIN_FILENO)
+        close(in->fd);
+    buf_fini(&in->name);
+    buf_fini(&in->head);
+    free(in->path);
+    free(in);
+}
+
+/* Folders, and what archivers of some systems add beside the files, hold no articles. */
+static bool is_wanted(struct archive_entry *entry, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return archive_entry_filetype(entry) == AE_IFREG && strncmp(name, "__MACOSX/", 9) != 0 &&
+           (slash ? slash[1] : name[0]) != '.';
+}
+
+int input_next(struct input *in, struct err *e)
+{
+    struct archive_entry *entry;
+
+    for (;;) {
+        int code = archive_read_next_header(in->archive, &entry);
+        if (code == ARCHIVE_EOF)
+            return 0;
+        if (code < ARCHIVE_WARN)
+            return fail(in, e);
+        buf_clear(&in->name);
+        buf_append_text(&in->name, in->path);
+        in->at_start = true;
+        if ((archive_format(in->archive) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_ZIP)
+            return 1;
+        const char *name = archive_entry_pathname_utf8(entry);
+        if (!name)
+            name = archive_entry_pathname(entry);
+        if (!name)
+            name = "?";
+        buf_printf(&in->name, ":%s", name);
+        if (is_wanted(entry, name))
+            return 1;
+    }
+}
+
+static int read_block(struct input *in, const char **bytes, size_t *length, struct err *e)
+{
+    const void *block;
+    la_int64_t offset;
+    int code;
+
+    do {
+        code = archive_read_data_block(in->archive, &block, length, &offset);
+    } while (code == ARCHIVE_RETRY ||
+             (code >= ARCHIVE_WARN && code != ARCHIVE_EOF && *length == 0));
+    if (code == ARCHIVE_EOF)
+        return 0;
+    if (code < ARCHIVE_WARN)
+        return fail(in, e);
+    *bytes = block;
+    return 1;
+}
+
+/* The first block, long enough that a byte order mark is whole, and without it. */
+static int read_start(struct input *in, const char **bytes, size_t *length, struct err *e)
+{
+    int code = 1;
+
+    in->at_start = false;
+    buf_clear(&in->head);
+    while (in->head.length < 3 && code == 1) {
+        code = read_block(in, bytes, length, e);
+        if (code == 1 && buf_append(&in->head, *bytes, *length) < 0)
+            return err_set(e, ERR_LIMIT, "%s: a block of more than 64 MiB", in->path);
+    }
+    if (code < 0)
+        return code;
+    *bytes = in->head.bytes;
+    *length = in->head.length;
+    if (*length >= 3 && memcmp(*bytes, "\xef\xbb\xbf", 3) == 0) {
+        *bytes += 3;
+        *length -= 3;
+    }
+    return in->head.length > 0;
+}
+
+int input_read(struct input *in, const char **bytes, size_t *length, struct err *e)
+{
+    return in->at_start ? read_start(in, bytes, length, e) : read_block(in, bytes, length, e);
+}
+
+const char *input_name(const struct input *in)
+{
+    return in->name.length ? in->name.bytes : in->path;
+}
+
+uint64_t input_bytes_read(const struct input *in)
+{
+    la_int64_t bytes = archive_filter_bytes(in->archive, -1);
+
+    return bytes > 0 ? (uint64_t)bytes : 0;
+}

@@ -1,0 +1,160 @@
+/* main of `newsmill`, the command line: finds the command, loads the settings, calls it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/entities.h"
+#include "cli/key.h"
+#include "cli/top.h"
+#include "cli/upload.h"
+#include "common/conf.h"
+
+#define MAX_OPTIONS 64
+#define EXIT_USAGE  64
+#define MAX_TYPOS   3 /* a name further away is not meant */
+
+struct command {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv, const struct conf *conf);
+};
+
+static const struct command commands[] = {
+    {"upload", "send articles of CSV or NDJSON files to the gateway", upload_main},
+    {"top", "the most frequent entities of a publication", top_main},
+    {"entities", "find the entities of a text here, without any server", entities_main},
+    {"key", "make an API key for the gateway", key_main},
+    {"help", "this text, or that of a COMMAND", NULL},
+    {"version", "the version", NULL},
+};
+
+static const size_t command_count = sizeof commands / sizeof commands[0];
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int help(FILE *to)
+{
+    fputs("usage: newsmill [-c FILE] [-o section.key=value]… COMMAND …\n\n", to);
+    for (size_t i = 0; i < command_count; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n"
+          "  -c, --config FILE               settings (newsmill.conf, where that exists)\n"
+          "  -o, --option section.key=value  one setting, before file and environment\n"
+          "  -h, --help                      this text\n"
+          "  -V, --version                   the version\n"
+          "\n"
+          "`newsmill COMMAND --help` tells about one command.\n",
+          to);
+    return to == stdout ? 0 : EXIT_USAGE;
+}
+
+static int version(void)
+{
+    puts("newsmill " NEWSMILL_VERSION);
+    return 0;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein distance of two words; `b` is one of ours and short. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[32], width = strlen(b);
+
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 1; j <= width; j++) {
+            size_t change = diagonal + (a[i] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = least(change, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[width];
+}
+
+static int unknown(const char *name)
+{
+    const struct command *nearest = &commands[0];
+
+    for (size_t i = 1; i < command_count; i++)
+        if (distance(name, commands[i].name) < distance(name, nearest->name))
+            nearest = &commands[i];
+    fprintf(stderr, "newsmill: there is no command %s", name);
+    if (distance(name, nearest->name) <= MAX_TYPOS)
+        fprintf(stderr, "; the nearest is %s", nearest->name);
+    fputs(". Try: newsmill help\n", stderr);
+    return EXIT_USAGE;
+}
+
+static int run(const struct command *command, int argc, char **argv,
+               const struct conf_sources *from)
+{
+    struct conf conf;
+    struct err e;
+
+    if (conf_load(from, &conf, &e) < 0) {
+        fprintf(stderr, "newsmill: %s\n", e.text);
+        return 1;
+    }
+    optind = 0; /* glibc: getopt starts anew */
+    int code = command->run(argc, argv, &conf);
+    conf_fini(&conf);
+    return code;
+}
+
+static int run_help(int argc, char **argv, const struct conf_sources *from)
+{
+    char option[] = "--help";
+    char *arguments[] = {argc > 1 ? argv[1] : NULL, option, NULL};
+    const struct command *command = argc > 1 ? find(argv[1]) : NULL;
+
+    if (argc > 1 && !command)
+        return unknown(argv[1]);
+    return command && command->run ? run(command, 2, arguments, from) : help(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"option", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
+    const char *settings[MAX_OPTIONS];
+    struct conf_sources from = {.options = settings};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "+c:o:hV", options, NULL)) != -1) {
+        if (option == 'h')
+            return help(stdout);
+        if (option == 'V')
+            return version();
+        if (option == 'c')
+            from.file = optarg;
+        else if (option == 'o' && from.option_count < MAX_OPTIONS)
+            settings[from.option_count++] = optarg;
+        else
+            return help(stderr);
+    }
+    argc -= optind;
+    argv += optind;
+    if (argc == 0)
+        return help(stderr);
+    const struct command *command = find(argv[0]);
+    if (!command)
+        return unknown(argv[0]);
+    if (strcmp(command->name, "help") == 0)
+        return run_help(argc, argv, &from);
+    return command->run ? run(command, argc, argv, &from) : version();
+}

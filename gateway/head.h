@@ -1,0 +1,45 @@
+/* head: the head of an HTTP/1 request, read strictly (RFC 9110, RFC 9112). Pure: no I/O. What two
+ * servers could read in two ways is refused, so that nothing can be smuggled past a proxy. */
+#ifndef NEWSMILL_GATEWAY_HEAD_H
+#define NEWSMILL_GATEWAY_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+#define HEAD_MAX_BYTES   16384
+#define HEAD_MAX_HEADERS 100
+
+struct head_header {
+    const char *name, *value;
+};
+
+struct head {
+    const char *method;
+    const char *path;  /* without the query, as sent: percent signs stay */
+    const char *query; /* NULL where there is none */
+    const char *host;  /* with its port; NULL only with HTTP/1.0 */
+    int minor;         /* of HTTP/1.x */
+    struct head_header headers[HEAD_MAX_HEADERS];
+    size_t header_count;
+    int64_t content_length; /* -1: none given */
+    bool chunked;
+    bool close;           /* the client wants no further request on this connection */
+    bool expect_continue; /* it waits for "100 Continue" before it sends the body */
+};
+
+struct head_fault {
+    int status; /* 400, 417, 501, 505 */
+    const char *text;
+};
+
+/* Reads a head that ends in its empty line. `bytes` takes a NUL at bytes[length]; it is cut into
+ * strings in place, and *out points into it. Returns 0, or ERR_INPUT with *fault set. */
+int head_parse(char *bytes, size_t length, struct head *out, struct head_fault *fault);
+
+/* The value of the first header of that name (in any case), NULL when there is none. */
+const char *head_find(const struct head *h, const char *name);
+
+#endif

@@ -1,0 +1,64 @@
+/* http: an HTTP/1.1 server on libevent's bufferevents: connections, deadlines, limits, answers.
+ *
+ * Not evhttp: version 2.1 answers what it refuses itself in HTML, reads a whole body before anybody
+ * may look at the key in the head, takes two lengths for one body, has no bound on connections, and
+ * drops a slow client without a word. */
+#ifndef NEWSMILL_GATEWAY_HTTP_H
+#define NEWSMILL_GATEWAY_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/slots.h"
+#include "head.h"
+
+struct event_base;
+struct http_server;
+
+struct http_settings {
+    size_t max_body_bytes;
+    size_t max_connections; /* further clients wait in the kernel's queue */
+};
+
+/* One request and its answer. It outlives its client: whoever took it in `complete` answers it
+ * once, at any later time, also when the client is gone. */
+struct http_exchange;
+
+struct http_handler {
+    /* The head has been read. Answers at once and returns false; or returns true to have the body.
+     */
+    bool (*begin)(void *context, struct http_exchange *x);
+    /* The body is there too: to be answered now or later. */
+    void (*complete)(void *context, struct http_exchange *x);
+    void *context;
+};
+
+/* Serves an open listening socket, which is left open by http_close(). `slot` counts the answers.
+ */
+struct http_server *http_open(struct event_base *base, int listening_fd,
+                              const struct http_settings *settings,
+                              const struct http_handler *handler, struct slot *slot);
+/* Only after http_idle() or at the end of the process: drops all connections. Exchanges that are
+ * still owned elsewhere must not be answered any more. */
+void http_close(struct http_server *s);
+
+void http_tick(struct http_server *s); /* looks at deadlines; to be called some times a second */
+void http_stop(struct http_server *s); /* takes no new request; those under way are answered */
+bool http_idle(const struct http_server *s); /* no connection is left */
+bool http_stopping(const struct http_server *s);
+
+const struct head *http_head(const struct http_exchange *x);
+/* The body in one piece, borrowed; only from `complete` on. */
+const char *http_body(struct http_exchange *x, size_t *length);
+
+/* Answers and forgets the exchange. `headers` are further "Name: value\r\n" lines, or NULL; `json`
+ * is the body. */
+void http_answer(struct http_exchange *x, int status, const char *headers, const char *json,
+                 size_t length);
+/* The same with another Content-Type than application/json. */
+void http_answer_typed(struct http_exchange *x, int status, const char *headers, const char *type,
+                       const char *bytes, size_t length);
+/* Answers {"detail": text}, which may quote any UTF-8. */
+void http_answer_detail(struct http_exchange *x, int status, const char *headers, const char *text);
+
+#endif

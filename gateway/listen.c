@@ -1,0 +1,92 @@
+/* listen: see listen.h. */
+#include "listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FIRST_INHERITED_FD 3 /* SD_LISTEN_FDS_START */
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_UNIX)
+        return true;
+    if (address->ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+}
+
+/* -1: none was handed over. */
+static int inherited(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+
+    if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strcmp(count, "1") != 0)
+        return -1;
+    return FIRST_INHERITED_FD;
+}
+
+static int open_one(const struct addrinfo *at)
+{
+    int on = 1;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static int open_any(const char *address, int port, struct err *e)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    char service[12];
+    int fd = -1;
+
+    snprintf(service, sizeof service, "%d", port);
+    int code = getaddrinfo(*address ? address : NULL, service, &hints, &found);
+    if (code != 0)
+        return err_set(e, ERR_CONFIG, "gateway.address = %s: %s", address, gai_strerror(code));
+    for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+        fd = open_one(at);
+    freeaddrinfo(found);
+    if (fd < 0)
+        return err_set(e, errno == EADDRNOTAVAIL ? ERR_CONFIG : ERR_AGAIN,
+                       "gateway.address, port = %s, %d: %s", address, port, strerror(errno));
+    return fd;
+}
+
+int listen_open(const char *address, int port, int *fd, bool *loopback, struct err *e)
+{
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    int opened = inherited();
+
+    if (opened < 0)
+        opened = open_any(address, port, e);
+    else if (fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) | O_NONBLOCK) < 0 ||
+             fcntl(opened, F_SETFD, FD_CLOEXEC) < 0)
+        return err_set(e, ERR_CONFIG, "LISTEN_FDS: %s", strerror(errno));
+    if (opened < 0)
+        return opened;
+    if (getsockname(opened, (struct sockaddr *)&bound, &size) < 0) {
+        close(opened);
+        return err_set(e, ERR_CONFIG, "getsockname: %s", strerror(errno));
+    }
+    *loopback = is_loopback(&bound);
+    *fd = opened;
+    return 0;
+}

@@ -1,0 +1,245 @@
+/* newsmill-gateway: takes articles by HTTP and puts them on the list. */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/article.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/role.h"
+#include "common/stop.h"
+#include "enqueue.h"
+#include "gateway.h"
+#include "listen.h"
+
+#define TICK_MS          100
+#define STOP_TIMEOUT_MS  5000
+#define KEYS_CHECK_TICKS 10
+#define READY_TICKS      20 /* so long a new generation waits for Redis */
+
+/* Made before the fork. */
+struct shared {
+    int listening_fd;
+    bool loopback;
+    char *address;
+    int64_t port;
+    struct keys *keys; /* NULL: no keys_file */
+};
+
+/* One child. */
+struct child {
+    struct gateway gateway;
+    struct event_base *base;
+    struct slot *slot;
+    struct keys *keys;            /* what gateway.keys points to */
+    struct timespec keys_changed; /* of the file, when it was read */
+    unsigned ticks;
+    int64_t stop_at_ms; /* 0: runs */
+};
+
+static int processes(const struct conf *conf)
+{
+    return (int)conf->gateway.processes;
+}
+
+static void teardown(void *context)
+{
+    struct shared *shared = context;
+
+    if (shared->listening_fd >= 0)
+        close(shared->listening_fd);
+    keys_free(shared->keys);
+    free(shared->address);
+    free(shared);
+}
+
+/* Opens the socket, or goes on with that of the generation before: no client is turned away. */
+static int open_socket(const struct shared *before, struct shared *shared, struct err *e)
+{
+    if (!before || before->port != shared->port || strcmp(before->address, shared->address) != 0)
+        return listen_open(shared->address, (int)shared->port, &shared->listening_fd,
+                           &shared->loopback, e);
+    shared->loopback = before->loopback;
+    shared->listening_fd = fcntl(before->listening_fd, F_DUPFD_CLOEXEC, 0);
+    if (shared->listening_fd < 0)
+        return err_set(e, ERR_AGAIN, "listening socket: %s", strerror(errno));
+    return 0;
+}
+
+static int prepare(const struct conf *conf, const struct shared *before, struct shared *shared,
+                   struct err *e)
+{
+    const char *path = conf->gateway.keys_file;
+
+    if (*path && keys_load(path, &shared->keys, e) < 0)
+        return err_prefix(e, "gateway.keys_file");
+    if (open_socket(before, shared, e) < 0)
+        return e->code;
+    if (shared->keys)
+        log_info("keys.loaded", "file=%s keys=%zu", path, keys_count(shared->keys));
+    else if (shared->loopback)
+        log_warn("keys.none",
+                 "address=%s note=\"no keys_file: every program of this machine may enqueue\"",
+                 shared->address);
+    else
+        return err_set(e, ERR_CONFIG,
+                       "gateway.address = %s can be reached from other machines: that needs a "
+                       "gateway.keys_file (newsmill key new NAME makes a key)",
+                       shared->address);
+    return 0;
+}
+
+static int setup(const struct conf *conf, void *before, void **out, struct err *e)
+{
+    struct shared *shared = xcalloc(1, sizeof *shared);
+
+    shared->listening_fd = -1;
+    shared->address = xstrdup(conf->gateway.address);
+    shared->port = conf->gateway.port;
+    if (prepare(conf, before, shared, e) < 0) {
+        teardown(shared);
+        return e->code;
+    }
+    *out = shared;
+    return 0;
+}
+
+static struct timespec changed(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 ? info.st_mtim : (struct timespec){0};
+}
+
+/* A key that was made or taken back counts within a second, without a restart. A file that is wrong
+ * changes nothing. */
+static void reload_keys(struct child *c)
+{
+    const char *path = c->gateway.conf->gateway.keys_file;
+    struct timespec now = changed(path);
+    struct keys *keys;
+    struct err e;
+
+    if (now.tv_sec == c->keys_changed.tv_sec && now.tv_nsec == c->keys_changed.tv_nsec)
+        return;
+    c->keys_changed = now;
+    if (keys_load(path, &keys, &e) < 0) {
+        log_error("keys.kept", "reason=\"%s\"", e.text);
+        return;
+    }
+    keys_free(c->keys);
+    c->gateway.keys = c->keys = keys;
+    log_info("keys.loaded", "file=%s keys=%zu", path, keys_count(keys));
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct child *c = context;
+
+    (void)fd, (void)what;
+    atomic_store(&c->slot->beat_ms, clock_ms());
+    redis_async_tick(c->gateway.redis);
+    /* 503 is service too: a farm whose Redis is away still starts. */
+    if (redis_async_ready(c->gateway.redis) || c->ticks == READY_TICKS)
+        atomic_store(&c->slot->ready, true);
+    http_tick(c->gateway.http);
+    if (++c->ticks % KEYS_CHECK_TICKS == 0 && c->keys)
+        reload_keys(c);
+    if (c->stop_at_ms && (http_idle(c->gateway.http) || clock_ms() >= c->stop_at_ms))
+        event_base_loopbreak(c->base);
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *context)
+{
+    struct child *c = context;
+
+    (void)fd, (void)what;
+    c->stop_at_ms = clock_ms() + STOP_TIMEOUT_MS;
+    http_stop(c->gateway.http);
+    if (http_idle(c->gateway.http))
+        event_base_loopbreak(c->base);
+}
+
+static char *key_name(const struct conf *conf, const char *suffix)
+{
+    size_t size = strlen(conf->redis.queue) + strlen(suffix) + 1;
+    char *name = xmalloc(size);
+
+    snprintf(name, size, "%s%s", conf->redis.queue, suffix);
+    return name;
+}
+
+static void serve(struct child *c)
+{
+    struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    struct event *ticking = event_new(c->base, -1, EV_PERSIST, on_tick, c);
+    struct event *stopping = event_new(c->base, stop_fd(), EV_READ, on_stop, c);
+
+    if (!ticking || !stopping || event_add(ticking, &tick) < 0 || event_add(stopping, NULL) < 0)
+        panic("events: %s", strerror(errno));
+    event_base_dispatch(c->base);
+    event_free(ticking);
+    event_free(stopping);
+    /* What Redis has not answered by now gets its 503, as far as the sockets take it. */
+    redis_async_free(c->gateway.redis);
+    event_base_loop(c->base, EVLOOP_NONBLOCK);
+    http_close(c->gateway.http);
+}
+
+static int run(const struct role_child *child)
+{
+    const struct conf *conf = child->conf;
+    struct shared *shared = child->shared;
+    struct child c = {.slot = child->slot, .keys = shared->keys};
+    struct http_settings settings = {.max_body_bytes =
+                                         ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
+                                     .max_connections = (size_t)conf->gateway.max_connections};
+    struct http_handler handler = {
+        .begin = routes_begin, .complete = routes_complete, .context = &c.gateway};
+    struct err e;
+
+    c.base = event_base_new();
+    if (!c.base)
+        panic("event_base_new");
+    c.gateway = (struct gateway){.conf = conf,
+                                 .keys = c.keys,
+                                 .slots = child->slots,
+                                 .slot_count = child->slot_count,
+                                 .articles = key_name(conf, ":articles"),
+                                 .stats = key_name(conf, ":stats"),
+                                 .idempotency = key_name(conf, ":idem:")};
+    if (c.keys)
+        c.keys_changed = changed(conf->gateway.keys_file);
+    if (redis_async_new(c.base, conf, enqueue_script, c.slot, &c.gateway.redis, &e) < 0) {
+        log_error("setup.failed", "reason=\"%s\"", e.text);
+        return 2;
+    }
+    c.gateway.http = http_open(c.base, shared->listening_fd, &settings, &handler, c.slot);
+    serve(&c);
+    event_base_free(c.base);
+    free(c.gateway.articles);
+    free(c.gateway.stats);
+    free(c.gateway.idempotency);
+    keys_free(c.keys);
+    shared->keys = NULL; /* was ours, or reload_keys() has freed it */
+    return 0;
+}
+
+static const struct role role = {
+    .name = "gateway",
+    .summary = "takes articles by HTTP and puts them on the list",
+    .processes = processes,
+    .setup = setup,
+    .run = run,
+    .teardown = teardown,
+};
+
+int main(int argc, char **argv)
+{
+    return role_main(&role, argc, argv);
+}

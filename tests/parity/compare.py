@@ -1,0 +1,72 @@
+"""Compares newsmill's tokens and entities with spaCy's; exit code 1 on any difference."""
+import json
+import subprocess
+import sys
+import tempfile
+import time
+
+import reference
+
+SHOWN = 20
+
+
+def run_newsmill(program, texts):
+    with tempfile.NamedTemporaryFile("w", suffix=".ndjson", encoding="utf-8") as file:
+        for text in texts:
+            file.write(json.dumps({"content": text}) + "\n")
+        file.flush()
+        start = time.perf_counter()
+        run = subprocess.run(
+            [program, "entities", "--model", reference.MODEL, "--ndjson", "--tokens", file.name],
+            stdout=subprocess.PIPE, check=False)
+        seconds = time.perf_counter() - start
+    if run.returncode != 0:
+        sys.exit(f"parity: newsmill entities ended with {run.returncode}")
+    answers = [json.loads(line) for line in run.stdout.splitlines()]
+    if len(answers) != len(texts):
+        sys.exit(f"parity: {len(answers)} answers for {len(texts)} texts")
+    return answers, seconds
+
+
+def differences(what, text, expected, found):
+    """Each item that only one side has, in words."""
+    expected, found = [tuple(x) for x in expected], [tuple(x) for x in found]
+    if expected == found:
+        return []
+    lines = [(x, "spaCy only") for x in sorted(set(expected) - set(found))]
+    lines += [(x, "newsmill only") for x in sorted(set(found) - set(expected))]
+    lines = lines or [(expected[0], "in another order or number")]
+    return [f"{side}: {what} {x} {text[x[0]:x[1]]!r}" for x, side in lines]
+
+
+def main(program, corpus):
+    texts = [content for content, _ in reference.articles(corpus)]
+    if not texts:
+        sys.exit(f"parity: no articles in {corpus}")
+    answers, seconds = run_newsmill(program, texts)
+    nlp = reference.load()
+    start = time.perf_counter()
+    docs = list(nlp.pipe(texts))
+    spacy_seconds = time.perf_counter() - start
+
+    token_count = entity_count = bad_texts = shown = 0
+    for number, (text, doc, answer) in enumerate(zip(texts, docs, answers), 1):
+        token_count += len(doc)
+        entity_count += len(doc.ents)
+        found = [[e["start"], e["end"], e["label"]] for e in answer["entities"]]
+        lines = differences("token", text, reference.tokens(doc), answer["tokens"])
+        lines += differences("entity", text, reference.entities(doc), found)
+        lines += [f"newsmill's text of {e}" for e in answer["entities"]
+                  if e["text"] != text[e["start"]:e["end"]]]
+        bad_texts += bool(lines)
+        for line in lines[:SHOWN - shown]:
+            print(f"article {number}: {line}")
+            shown += 1
+    print(f"parity: {len(texts)} texts, {token_count} tokens, {entity_count} entities; "
+          f"{bad_texts} texts differ")
+    print(f"parity: spaCy {spacy_seconds:.2f} s; newsmill {seconds:.2f} s with start and load")
+    return 1 if bad_texts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,156 @@
+/* API keys: reading the file, checking, expiry, making one. */
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/keys.h"
+#include "tests/harness/harness.h"
+
+/* SHA-256 of "abc" (FIPS 180-4's example) and of "secret". */
+#define ABC    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define SECRET "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
+
+static char path[300];
+
+static void write_file(const char *text)
+{
+    snprintf(path, sizeof path, "%s/keys", harness_dir());
+    FILE *file = fopen(path, "w");
+    CU_ASSERT_FATAL(file != NULL);
+    fputs(text, file);
+    fclose(file);
+}
+
+static struct keys *load(const char *text)
+{
+    struct keys *k;
+    struct err e;
+
+    write_file(text);
+    if (keys_load(path, &k, &e) < 0)
+        fprintf(stderr, "\n  %s\n", e.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+    return k;
+}
+
+static const char *check(const struct keys *k, const char *key)
+{
+    const char *name = keys_check(k, key, strlen(key));
+
+    return name ? name : "";
+}
+
+static void test_check(void)
+{
+    struct keys *k = load("# people\n\nann " ABC "  # hers\nbob\t" SECRET "\r\n");
+
+    CU_ASSERT_EQUAL(keys_count(k), 2);
+    CU_ASSERT_STRING_EQUAL(check(k, "abc"), "ann");
+    CU_ASSERT_STRING_EQUAL(check(k, "secret"), "bob");
+    CU_ASSERT_STRING_EQUAL(check(k, "ab"), "");
+    CU_ASSERT_STRING_EQUAL(check(k, "abc "), "");
+    CU_ASSERT_STRING_EQUAL(check(k, ""), "");
+    CU_ASSERT_STRING_EQUAL(check(k, ABC), "");
+    keys_free(k);
+    k = load("");
+    CU_ASSERT_EQUAL(keys_count(k), 0);
+    CU_ASSERT_STRING_EQUAL(check(k, "abc"), "");
+    keys_free(k);
+    keys_free(NULL);
+    harness_end();
+}
+
+static void test_expiry(void)
+{
+    struct keys *k =
+        load("past " ABC " 2001-09-09T01:46:40Z\nnext " SECRET " 2999-12-31T23:59:59.5+01:00\n");
+
+    CU_ASSERT_STRING_EQUAL(check(k, "abc"), "");
+    CU_ASSERT_STRING_EQUAL(check(k, "secret"), "next");
+    keys_free(k);
+    harness_end();
+}
+
+static void refused(const char *text, const char *part)
+{
+    struct keys *k;
+    struct err e;
+
+    write_file(text);
+    CU_ASSERT_EQUAL(keys_load(path, &k, &e), ERR_CONFIG);
+    if (!strstr(e.text, part))
+        fprintf(stderr, "\n  got: %s\n", e.text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, part));
+    CU_ASSERT_PTR_NULL(k);
+    harness_end();
+}
+
+static void test_refused(void)
+{
+    struct keys *k;
+    struct err e;
+
+    refused("ann\n", "keys:1: NAME");
+    refused("ann " ABC " 2030-01-01T00:00:00Z more\n", "keys:1: NAME");
+    refused("\na/b " ABC "\n", "keys:2: a name");
+    refused("ann abc\n", "64 hex");
+    refused("ann " ABC "0\n", "64 hex");
+    refused("ann g" SECRET "\n", "64 hex");
+    refused("ann " ABC " 2030-01-01\n", "not a time");
+    refused("ann " ABC " 2030-02-30T00:00:00Z\n", "not a time");
+    refused("ann " ABC " 2030-01-01T24:00:00Z\n", "not a time");
+    refused("ann " ABC " 2030-01-01T00:00:00\n", "not a time");
+    refused("ann " ABC " 2030-01-01T00:00:00Zx\n", "not a time");
+    refused("ann " ABC " 2030-01-01T00:00:00+1:00\n", "not a time");
+    refused("ann " ABC "\nann " SECRET "\n", "keys:2: the name ann is there twice");
+    CU_ASSERT_EQUAL(keys_load("/nonexistent/keys", &k, &e), ERR_CONFIG);
+}
+
+static void test_create(void)
+{
+    char first[KEYS_KEY_BYTES], second[KEYS_KEY_BYTES];
+    struct stat info;
+    struct keys *k;
+    struct err e;
+
+    snprintf(path, sizeof path, "%s/new", harness_dir());
+    CU_ASSERT_EQUAL_FATAL(keys_create(path, "ann", first, &e), 0);
+    CU_ASSERT(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
+    CU_ASSERT_EQUAL(keys_create(path, "ann", second, &e), ERR_INPUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "ann already"));
+    CU_ASSERT_EQUAL(keys_create(path, "a b", second, &e), ERR_INPUT);
+    CU_ASSERT_EQUAL(keys_create(path, "", second, &e), ERR_INPUT);
+    CU_ASSERT_EQUAL_FATAL(keys_create(path, "bob", second, &e), 0);
+    CU_ASSERT_STRING_NOT_EQUAL(first, second);
+    CU_ASSERT_EQUAL_FATAL(keys_load(path, &k, &e), 0);
+    CU_ASSERT_EQUAL(keys_count(k), 2);
+    CU_ASSERT_STRING_EQUAL(check(k, first), "ann");
+    CU_ASSERT_STRING_EQUAL(check(k, second), "bob");
+    keys_free(k);
+    harness_end();
+
+    write_file("old " ABC); /* the last line lacks its end */
+    CU_ASSERT_EQUAL_FATAL(keys_create(path, "new", first, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(keys_load(path, &k, &e), 0);
+    CU_ASSERT_STRING_EQUAL(check(k, "abc"), "old");
+    CU_ASSERT_STRING_EQUAL(check(k, first), "new");
+    keys_free(k);
+    harness_end();
+
+    write_file("wrong\n");
+    CU_ASSERT_EQUAL(keys_create(path, "new", first, &e), ERR_CONFIG);
+    harness_end();
+}
+
+void suite_keys(void);
+
+void suite_keys(void)
+{
+    CU_pSuite suite = CU_add_suite("keys", NULL, NULL);
+
+    CU_add_test(suite, "check", test_check);
+    CU_add_test(suite, "expiry", test_expiry);
+    CU_add_test(suite, "what is refused", test_refused);
+    CU_add_test(suite, "create", test_create);
+}

@@ -1,0 +1,178 @@
+/* Save: bad batches go to the dead list and their neighbours go on; a store that is away is waited
+ * for, until a stop. */
+#include <CUnit/CUnit.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/slots.h"
+#include "common/stop.h"
+#include "savers/save.h"
+#include "store_fixture.h"
+#include "tests/harness/harness.h"
+
+void suite_save(void);
+
+static struct conf conf;
+static struct err e;
+
+static struct queue_item item_of(struct buf *json, unsigned number)
+{
+    buf_init(json, 1 << 20);
+    CU_ASSERT_EQUAL(batch_write(fixture_batch(number, 3), json), 0);
+    return (struct queue_item){json->bytes, json->length};
+}
+
+static void test_bad_neighbour(void)
+{
+    struct queue_item bad = {"{\"v\":1,\"id\":\"nope\"}", 19};
+    struct consumer_settlement settlement;
+    struct buf json, old;
+
+    fixture_conf(&conf);
+    struct save *save = save_new(&conf, slots_new(1, 0));
+    struct consumer_handler h = save_handler(save);
+    struct queue_item good = item_of(&json, 1);
+    CU_ASSERT_EQUAL(save_open(save, &e), 0);
+    CU_ASSERT_EQUAL(h.handle(h.context, &good, 5, &e), 0);
+    CU_ASSERT_EQUAL(h.handle(h.context, &bad, 5, &e), 0);
+    CU_ASSERT_EQUAL(h.handle(h.context, &good, 5, &e), 0);
+    buf_init(&old, 4096);
+    struct batch *batch = fixture_batch(2, 1);
+    batch->at_ms = 1;
+    CU_ASSERT_EQUAL(batch_write(batch, &old), 0);
+    struct queue_item refused = {old.bytes, old.length};
+    CU_ASSERT_EQUAL(h.handle(h.context, &refused, 5, &e), 0);
+    CU_ASSERT_EQUAL(h.collect(h.context, 5, &settlement, &e), 0);
+    CU_ASSERT_EQUAL(settlement.batch_count, 0);
+    CU_ASSERT_EQUAL_FATAL(settlement.dead_count, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(settlement.dead[0].bytes, "id is not"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(settlement.dead[0].bytes, "nope"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(settlement.dead[1].bytes, "30 days"));
+    h.forget(h.context);
+    CU_ASSERT_EQUAL(h.collect(h.context, 5, &settlement, &e), 0);
+    CU_ASSERT_EQUAL(settlement.dead_count, 0);
+    CU_ASSERT_FALSE(h.full(h.context, 1));
+    save_free(save);
+    buf_fini(&json);
+    buf_fini(&old);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 1);
+    harness_end();
+}
+
+/* A child that holds the store's lock until a first try has failed, which the shared slot shows.
+ * Then it ends, which frees the lock; or it sends `signal` first and keeps the lock until killed.
+ */
+static pid_t hold_lock(struct slot *slot, int signal_number)
+{
+    int ready[2];
+    char byte;
+
+    CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+    pid_t pid = fork();
+    CU_ASSERT_FATAL(pid >= 0);
+    if (pid == 0) {
+        sqlite3 *db;
+        int64_t deadline = clock_ms() + 20000;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (sqlite3_open(conf.store.path, &db) != SQLITE_OK ||
+            sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+            write(ready[1], "", 1) != 1)
+            _exit(1);
+        while (atomic_load(&slot->beat_ms) == 0 && clock_ms() < deadline)
+            stop_sleep_ms(5);
+        if (signal_number) {
+            kill(getppid(), signal_number);
+            for (;;)
+                pause();
+        }
+        _exit(0);
+    }
+    CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+static void handle_while_locked(int signal_number, int expected)
+{
+    struct buf json;
+    struct slot *slot = slots_new(1, 0);
+
+    stop_setup();
+    fixture_conf(&conf);
+    struct save *save = save_new(&conf, slot);
+    struct consumer_handler h = save_handler(save);
+    CU_ASSERT_EQUAL(save_open(save, &e), 0);
+    struct queue_item item = item_of(&json, 1);
+    pid_t pid = hold_lock(slot, signal_number);
+    CU_ASSERT_EQUAL(h.handle(h.context, &item, 5, &e), expected);
+    CU_ASSERT_TRUE(expected == 0 || e.code == expected);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    save_free(save);
+    buf_fini(&json);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).articles, expected == 0 ? 1 : 0);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    harness_end();
+}
+
+static void test_waits_for_store(void)
+{
+    handle_while_locked(0, 0);
+}
+
+static void test_stop_ends_waiting(void)
+{
+    handle_while_locked(SIGTERM, ERR_AGAIN);
+    stop_setup(); /* forget the stop */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+}
+
+/* The directory is taken away and put back as a new one: the saver starts a new file there. */
+static void test_store_is_opened_anew(void)
+{
+    struct buf json;
+
+    fixture_conf(&conf);
+    struct save *save = save_new(&conf, slots_new(1, 0));
+    struct consumer_handler h = save_handler(save);
+    struct queue_item item = item_of(&json, 1);
+    CU_ASSERT_EQUAL(h.handle(h.context, &item, 5, &e), 0);
+    unlink(conf.store.path);
+    CU_ASSERT_EQUAL(h.handle(h.context, &item, 5, &e), 0);
+    save_free(save);
+    buf_fini(&json);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 1);
+    harness_end();
+}
+
+static int quiet(void)
+{
+    log_setup("savers", "error", "logfmt");
+    return 0;
+}
+
+static int loud(void)
+{
+    log_setup("test", "info", "logfmt");
+    return 0;
+}
+
+void suite_save(void)
+{
+    CU_pSuite suite = CU_add_suite("save", quiet, loud);
+
+    CU_add_test(suite, "a bad batch is dead, its neighbours go on", test_bad_neighbour);
+    CU_add_test(suite, "a store that is away is waited for", test_waits_for_store);
+    CU_add_test(suite, "a stop ends the waiting", test_stop_ends_waiting);
+    CU_add_test(suite, "a file that went is opened anew", test_store_is_opened_anew);
+}

@@ -1,0 +1,95 @@
+/* encoder: see encoder.h. spaCy's MaxoutWindowEncoder (spacy/ml/models/tok2vec.py): `depth` times
+ * residual(expand_window >> Maxout >> LayerNorm).
+ *
+ * spaCy lays `pad` = window * depth rows of zeros around a text and runs them through all layers,
+ * where they do not stay zero: they feed the first and the last words. Layer k of the tokens in
+ * hand depends on (depth - k) * window rows beyond them, so just those are computed, pads and
+ * neighbours alike: the result is that of the whole text at once. */
+#include "encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "embed.h"
+#include "gemm.h"
+#include "maxout.h"
+
+#define BLOCK 256 /* rows through a product at once: operands stay in the L2 cache */
+
+struct encoder {
+    const struct weights *w;
+    float *x[2];   /* [max_tokens + 2 * halo, width]: a layer's input and output in turn */
+    float *window; /* [BLOCK, (2 * window + 1) * width] */
+    float *y;      /* [BLOCK, pieces * width] */
+};
+
+struct encoder *encoder_new(const struct weights *w, size_t max_tokens)
+{
+    struct encoder *s = xcalloc(1, sizeof *s);
+    size_t floats = (max_tokens + 2 * encoder_halo(w)) * w->width, pieces = 0;
+
+    for (size_t k = 1; k < w->depth; k++)
+        pieces = w->layers[k].pieces > pieces ? w->layers[k].pieces : pieces;
+    s->w = w;
+    s->x[0] = gemm_alloc(floats);
+    s->x[1] = gemm_alloc(floats);
+    s->window = gemm_alloc(BLOCK * (2 * w->window + 1) * w->width);
+    s->y = gemm_alloc(BLOCK * pieces * w->width);
+    return s;
+}
+
+void encoder_free(struct encoder *s)
+{
+    if (!s)
+        return;
+    free(s->x[0]);
+    free(s->x[1]);
+    free(s->window);
+    free(s->y);
+    free(s);
+}
+
+/* Layer 1 from cached terms: out row i is the word of rows[i + window]. */
+static void first_layer(const struct encoder *s, const float *const *rows, size_t count, float *out)
+{
+    const struct weights *w = s->w;
+    const float *terms[2 * WEIGHTS_MAX_WINDOW + 1];
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j <= 2 * w->window; j++)
+            terms[j] = embed_term(w, rows[i + j], j);
+        maxout_sum(&w->layers[0], terms, 2 * w->window + 1, rows[i + w->window],
+                   out + i * w->width);
+    }
+}
+
+/* Any other layer: `in` has count + 2 * window rows, out row i is in row i + window in context. */
+static void window_layer(const struct encoder *s, const struct maxout_weights *layer,
+                         const float *in, size_t count, float *out)
+{
+    size_t width = s->w->width, y_floats = layer->pieces * width;
+
+    for (size_t i = 0; i < count; i++) /* thinc's expand_window: neighbours side by side */
+        memcpy(s->window + i * layer->inputs, in + i * width, layer->inputs * sizeof(float));
+    gemm(count, y_floats, layer->inputs, s->window, layer->inputs, layer->W, y_floats, s->y,
+         y_floats);
+    maxout_rows(layer, s->y, in + s->w->window * width, out, count);
+}
+
+const float *encoder_run(struct encoder *s, const float *const *rows, size_t count)
+{
+    const struct weights *w = s->w;
+    size_t left = count + 2 * w->window * (w->depth - 1); /* rows of the layer's output */
+
+    first_layer(s, rows, left, s->x[0]);
+    for (size_t k = 1; k < w->depth; k++) {
+        const float *in = s->x[(k - 1) & 1];
+        float *out = s->x[k & 1];
+        left -= 2 * w->window;
+        size_t blocks = (left + BLOCK - 1) / BLOCK, step = (left + blocks - 1) / blocks;
+        for (size_t at = 0; at < left; at += step)
+            window_layer(s, &w->layers[k], in + at * w->width, left - at < step ? left - at : step,
+                         out + at * w->width);
+    }
+    return s->x[(w->depth - 1) & 1];
+}
