@@ -73,11 +73,11 @@ $(OUT)/newsmill: $(call objects,$(CLI_SRC)) $(OUT)/libner.a $(OUT)/libstore.a $(
 ROLE_PARTS := $(filter-out %/main.c,$(GATEWAY_SRC) $(WORKERS_SRC) $(SAVERS_SRC) $(CLI_SRC))
 $(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
                   $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
+	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit -levent_openssl -lssl $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(BLAS_LIBS) $(COMMON_LIBS)
 $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libstore.a \
                          $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit $(CLI_LIBS) $(STORE_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit -levent_openssl -lssl $(CLI_LIBS) $(STORE_LIBS) $(COMMON_LIBS)
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)

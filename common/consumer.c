@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "article.h"
 #include "clock.h"
+#include "dead.h"
 #include "log.h"
+#include "rds_advice.h"
 #include "stop.h"
 
 #define IDLE_WAIT_MS 1000
@@ -37,17 +38,18 @@ static void beat(struct loop *l)
 static int settle(struct loop *l, struct err *e)
 {
     const struct consumer_handler *h = l->handler;
-    struct consumer_settlement s = {0};
+    struct consumer_settlement s = {.done = l->done};
     int64_t start = clock_ms();
 
     if (h->collect(h->context, queue_now_ms(l->queue), &s, e) < 0)
         return e->code;
-    if (queue_settle(l->queue, l->done, s.batches, s.batch_count, s.dead, s.dead_count, e) < 0)
+    queue_note_writes(l->queue, s.store_writes);
+    if (queue_settle(l->queue, s.done, s.batches, s.batch_count, s.dead, s.dead_count, e) < 0)
         return e->code;
     slot_count(l->slot, SLOT_SETTLES, 1);
     slot_count(l->slot, SLOT_DEAD, s.dead_count);
     slot_count(l->slot, SLOT_BATCHES, s.batch_count);
-    log_info("settled", "items=%zu batches=%zu dead=%zu ms=%lld", l->done, s.batch_count,
+    log_info("settled", "items=%zu batches=%zu dead=%zu ms=%lld", s.done, s.batch_count,
              s.dead_count, (long long)(clock_ms() - start));
     h->forget(h->context);
     l->done = 0;
@@ -160,16 +162,13 @@ static int serve(struct loop *l, struct err *e)
 static int bury(struct loop *l, const struct queue_poison *poison, int signal, struct err *e)
 {
     char reason[128];
-    struct buf entry;
+    struct dead dead = {0};
 
     snprintf(reason, sizeof reason, "ended its process %u times, last by signal %d (%s)",
              poison->strikes, signal, strsignal(signal));
-    buf_init(&entry, 6 * poison->item.length + 4096);
-    if (article_write_dead(queue_now_ms(l->queue), reason, poison->strikes, poison->item.bytes,
-                           poison->item.length, &entry) < 0)
-        panic("a dead entry of %zu bytes passed its ceiling", poison->item.length);
-    int code = queue_settle(l->queue, 1, NULL, 0, &entry, 1, e);
-    buf_fini(&entry);
+    dead_add(&dead, &poison->item, queue_now_ms(l->queue), poison->strikes, reason);
+    int code = queue_settle(l->queue, 1, NULL, 0, dead.entries, dead.count, e);
+    dead_fini(&dead);
     if (code == 0) {
         slot_count(l->slot, SLOT_DEAD, 1);
         log_error("item.poisonous", "bytes=%zu reason=\"%s\"", poison->item.length, reason);
@@ -213,7 +212,8 @@ int consumer_run(struct queue *q, const struct consumer_handler *h, struct slot 
         h->forget(h->context);
         l.done = 0;
         int wait_ms = backoff_next_ms(&l.backoff);
-        log_warn("redis.away", "retry_ms=%d reason=\"%s\"", wait_ms, e.text);
+        log_warn("redis.away", "retry_ms=%d reason=\"%s\" advice=\"%s\"", wait_ms, e.text,
+                 rds_advice(e.text));
         slot_count(slot, SLOT_AWAY, 1);
         away = true;
         beat(&l);

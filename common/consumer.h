@@ -7,12 +7,15 @@
 #include "queue.h"
 #include "slots.h"
 
-/* What a settle carries besides the items themselves; filled by `collect`. */
+/* What a settle carries; filled by `collect`. */
 struct consumer_settlement {
+    size_t done; /* the items handled since the last settle; `collect` lowers it when a stop kept it
+                    from some: the oldest count as done, the others are given back */
     struct buf *batches; /* arrays owned by the handler, valid until `forget` */
     size_t batch_count;
     struct buf *dead;
     size_t dead_count;
+    uint64_t store_writes; /* documents a saver wrote for these items, for the stats */
 };
 
 struct consumer_handler {
@@ -21,7 +24,8 @@ struct consumer_handler {
     int (*handle)(void *context, const struct queue_item *item, int64_t now_ms, struct err *e);
     /* True when the handler wants to settle before the interval is over. */
     bool (*full)(void *context, size_t done);
-    /* What the settle is to push; ERR_LIMIT and the like count as doubt. */
+    /* What the settle is to push; a saver also applies here what it has handled, all at once.
+     * ERR_LIMIT and the like count as doubt. */
     int (*collect)(void *context, int64_t now_ms, struct consumer_settlement *out, struct err *e);
     /* Drops everything in memory: after a settle that succeeded, and at any doubt. */
     void (*forget)(void *context);

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "log.h"
 #include "metrics.h"
+#include "rds_advice.h"
 #include "stop.h"
 
 #define ROUND_MS          3000 /* a lease is 15 s: four rounds may fail */
@@ -59,7 +60,7 @@ static void on_round(evutil_socket_t fd, short what, void *context)
             log_warn("lease.ended", "owners=%lld items=%lld", j->state.taken_over,
                      j->state.returned);
     } else if (was_seen || !atomic_load(&child->slot->ready)) {
-        log_warn("redis.away", "reason=\"%s\"", e.text);
+        log_warn("redis.away", "reason=\"%s\" advice=\"%s\"", e.text, rds_advice(e.text));
     }
 }
 

@@ -50,6 +50,7 @@ struct queue {
     redisReply *claimed;
     struct queue_item *items;
     size_t item_capacity;
+    uint64_t store_writes;      /* for the next settle */
     int64_t redis_ms, clock_ms; /* Redis TIME and our clock at the last claim */
 };
 
@@ -287,23 +288,27 @@ int queue_claim(struct queue *q, int max_items, size_t max_bytes, const struct q
 int queue_settle(struct queue *q, size_t done, const struct buf *batches, size_t batch_count,
                  const struct buf *dead, size_t dead_count, struct err *e)
 {
-    enum { FRONT = 16 };
+    enum { FRONT = 17 };
     size_t argc = FRONT + batch_count + dead_count;
-    char done_text[24], batch_text[24], dead_text[24];
+    char done_text[24], batch_text[24], dead_text[24], writes_text[24];
     redisReply *reply;
 
     if (!q->owner)
         return err_set(e, ERR_AGAIN, "connection: not entered");
+    if (!done && (batch_count || dead_count))
+        panic("a settle of %zu batches that stand for no item", batch_count);
     const char **argv = xcalloc(argc, sizeof *argv);
     size_t *lengths = xcalloc(argc, sizeof *lengths);
     const char *front[FRONT] = {"",         "",         "",       q->hold,        q->owners,
                                 q->stats,   q->results, q->dead,  q->owner,       done_text,
                                 batch_text, dead_text,  LEASE_MS, q->names->done, q->names->dead,
-                                "batches"};
+                                "batches",  writes_text};
 
     snprintf(done_text, sizeof done_text, "%zu", done);
     snprintf(batch_text, sizeof batch_text, "%zu", batch_count);
     snprintf(dead_text, sizeof dead_text, "%zu", dead_count);
+    snprintf(writes_text, sizeof writes_text, "%llu", (unsigned long long)q->store_writes);
+    q->store_writes = 0;
     for (int i = 0; i < FRONT; i++) {
         argv[i] = front[i];
         lengths[i] = strlen(front[i]);
@@ -322,6 +327,11 @@ int queue_settle(struct queue *q, size_t done, const struct buf *batches, size_t
     free(argv);
     free(lengths);
     return code;
+}
+
+void queue_note_writes(struct queue *q, uint64_t writes)
+{
+    q->store_writes += writes;
 }
 
 int queue_leave(struct queue *q, struct err *e)

@@ -67,6 +67,9 @@ int queue_claim(struct queue *q, int max_items, size_t max_bytes, const struct q
 int queue_settle(struct queue *q, size_t done, const struct buf *batches, size_t batch_count,
                  const struct buf *dead, size_t dead_count, struct err *e);
 
+/* The next settle adds this to the stats field `store_writes`. */
+void queue_note_writes(struct queue *q, uint64_t writes);
+
 /* A clean end: gives back what is held and forgets the owner. */
 int queue_leave(struct queue *q, struct err *e);
 

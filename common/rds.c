@@ -191,7 +191,8 @@ int rds_connect(const struct rds_address *to, int timeout_ms, struct rds **out, 
         redisFree(context);
         return ERR_AGAIN;
     }
-    redisEnableKeepAlive(context);
+    if (!to->unix_path) /* hiredis marks a Unix socket broken that has no TCP options */
+        redisEnableKeepAlive(context);
     struct rds *r = xmalloc(sizeof *r);
     *r = (struct rds){.context = context, .timeout_ms = timeout_ms};
     if (log_in(r, to, e) < 0) {

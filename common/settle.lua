@@ -3,14 +3,15 @@
 -- count. Or touch nothing.
 -- KEYS: hold, owners, stats, results list, dead list.
 -- ARGV: owner, items done, number of batches, number of dead entries, lease ms,
---       stats fields of: items done well, items dead, batches pushed; then batches, dead entries.
+--       stats fields of: items done well, items dead, batches pushed; documents written to the store;
+--       then batches, dead entries.
 -- Returns 1, or 0 when the owner is gone (its items are back in the list and not ours to settle).
 local hold, owners, stats, results, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local done, batches, deaths = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 if not redis.call('ZSCORE', owners, ARGV[1]) or redis.call('LLEN', hold) < done then
     return 0
 end
-local first = 9
+local first = 10
 -- In a loop: thousands of arguments to one command would not fit Lua's stack.
 for i = first, first + batches - 1 do
     redis.call('LPUSH', results, ARGV[i])
@@ -28,6 +29,9 @@ if deaths > 0 then
 end
 if batches > 0 then
     redis.call('HINCRBY', stats, ARGV[8], batches)
+end
+if tonumber(ARGV[9]) > 0 then
+    redis.call('HINCRBY', stats, 'store_writes', ARGV[9])
 end
 local now = redis.call('TIME')
 redis.call('ZADD', owners, now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[5], ARGV[1])

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define FIRST_INHERITED_FD 3 /* SD_LISTEN_FDS_START */
+#define NONE               INT_MIN
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -24,14 +26,26 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
 }
 
-/* -1: none was handed over. */
-static int inherited(void)
+/* Returns the socket, NONE where none was handed over, or ERR_CONFIG. */
+static int inherited(struct err *e)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    int fd = FIRST_INHERITED_FD, listens = 0;
+    socklen_t size = sizeof listens;
 
-    if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strcmp(count, "1") != 0)
-        return -1;
-    return FIRST_INHERITED_FD;
+    if (!pid || !count || strtol(pid, NULL, 10) != getpid())
+        return NONE;
+    if (strcmp(count, "1") != 0)
+        return err_set(e, ERR_CONFIG,
+                       "LISTEN_FDS = %s: one socket is wanted ([::] takes both IPv6 "
+                       "and IPv4)",
+                       count);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
+        return err_set(e, ERR_CONFIG, "LISTEN_FDS: descriptor %d is no listening socket", fd);
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return err_set(e, ERR_CONFIG, "LISTEN_FDS: %s", strerror(errno));
+    return fd;
 }
 
 static int open_one(const struct addrinfo *at)
@@ -73,13 +87,10 @@ int listen_open(const char *address, int port, int *fd, bool *loopback, struct e
 {
     struct sockaddr_storage bound;
     socklen_t size = sizeof bound;
-    int opened = inherited();
+    int opened = inherited(e);
 
-    if (opened < 0)
+    if (opened == NONE)
         opened = open_any(address, port, e);
-    else if (fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) | O_NONBLOCK) < 0 ||
-             fcntl(opened, F_SETFD, FD_CLOEXEC) < 0)
-        return err_set(e, ERR_CONFIG, "LISTEN_FDS: %s", strerror(errno));
     if (opened < 0)
         return opened;
     if (getsockname(opened, (struct sockaddr *)&bound, &size) < 0) {

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/rds.h"
+#include "common/rds_advice.h"
 
 /* After hiredis.h: it names hiredis' own types; its static functions are not all used. */
 #include <hiredis/adapters/libevent.h>
@@ -62,7 +63,7 @@ static void forget_context(struct redis_async *r)
         return;
     r->quiet = true; /* until it is back */
     slot_count(r->slot, SLOT_AWAY, 1);
-    log_warn("redis.lost", "reason=\"%s\"", r->lost);
+    log_warn("redis.lost", "reason=\"%s\" advice=\"%s\"", r->lost, rds_advice(r->lost));
 }
 
 /* Ends the connection; all that is under way fails. */
@@ -88,7 +89,12 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     forget_context(r);
 }
 
-/* Called for each answer to AUTH, SELECT and SCRIPT LOAD. */
+/* A script that may write and does nothing: refused where a write would be, so that a Redis that
+ * is a replica, cannot save or lacks its replicas is not taken for one that is back. A full one is:
+ * it says so to each article, and has room again at any moment. */
+#define PROBE "#!lua flags=allow-oom\nreturn 'ready'"
+
+/* Called for each answer to AUTH, SELECT, SCRIPT LOAD and the probe. */
 static void on_prepared(redisAsyncContext *context, void *answer, void *last)
 {
     struct redis_async *r = context->data;
@@ -101,12 +107,9 @@ static void on_prepared(redisAsyncContext *context, void *answer, void *last)
         r->state = DOWN; /* on_disconnect() follows */
     } else if (reply->type == REDIS_REPLY_ERROR) {
         drop(r, reply->str);
-    } else if (last) {
-        if (reply->type != REDIS_REPLY_STRING || reply->len != 40) {
-            drop(r, "SCRIPT LOAD: an unexpected answer");
-            return;
-        }
+    } else if (reply->type == REDIS_REPLY_STRING && reply->len == 40) {
         memcpy(r->sha, reply->str, sizeof r->sha);
+    } else if (last) {
         r->state = READY;
         r->quiet = false;
         backoff_reset(&r->backoff);
@@ -127,7 +130,8 @@ static void prepare(struct redis_async *r)
         redisAsyncCommand(c, on_prepared, NULL, "AUTH %s", to->password);
     if (to->database)
         redisAsyncCommand(c, on_prepared, NULL, "SELECT %d", to->database);
-    redisAsyncCommand(c, on_prepared, r, "SCRIPT LOAD %s", r->script);
+    redisAsyncCommand(c, on_prepared, NULL, "SCRIPT LOAD %s", r->script);
+    redisAsyncCommand(c, on_prepared, r, "EVAL %s 0", PROBE);
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
@@ -137,7 +141,8 @@ static void on_connect(const redisAsyncContext *context, int status)
     if (r->context != context)
         return;
     if (status == REDIS_OK) {
-        redisEnableKeepAlive(&r->context->c);
+        if (!r->address.unix_path) /* hiredis marks a Unix socket broken that has no TCP options */
+            redisEnableKeepAlive(&r->context->c);
         prepare(r);
         return;
     }
@@ -179,7 +184,7 @@ int redis_async_new(struct event_base *base, const struct conf *conf, const char
                               .timeout_ms = (int)conf->redis.timeout_ms,
                               .script = script,
                               .slot = slot,
-                              .backoff = {.first_ms = 50, .max_ms = 2000}};
+                              .backoff = {.first_ms = 50, .max_ms = 1500}};
     TAILQ_INIT(&r->commands);
     if (rds_address_load(conf, &r->address, e) < 0) {
         free(r);
@@ -205,10 +210,12 @@ bool redis_async_ready(const struct redis_async *r)
     return r->state == READY;
 }
 
-/* Errors after which this connection is of no use: another server may answer at that address. */
+/* Errors after which this connection is of no use: another server may answer at that address, and
+ * the probe of a new connection tells when this one is well. */
 static bool ends_connection(const char *error)
 {
-    static const char *const codes[] = {"READONLY", "MASTERDOWN", "LOADING", "NOAUTH"};
+    static const char *const codes[] = {"READONLY", "MASTERDOWN", "LOADING",
+                                        "NOAUTH",   "MISCONF",    "NOREPLICAS"};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (strncmp(error, codes[i], strlen(codes[i])) == 0)

@@ -13,10 +13,13 @@
 #include "common/stop.h"
 #include "store/store.h"
 
-#define CLAIM_ITEMS    8
+#define MAX_BATCHES    64 /* the setting's upper bound */
 #define CLAIM_BYTES    (8u << 20)
 #define FIRST_RETRY_MS 100
 #define MAX_RETRY_MS   10000
+#define BEAT_MS        1000
+/* After a stop, batches in hand are applied for so long; a store that is fast takes them all. */
+#define STOP_BUDGET_MS 1000
 
 struct save {
     const struct conf *conf;
@@ -25,7 +28,15 @@ struct save {
     struct backoff backoff;
     bool away; /* said so in the log */
     int64_t away_since_ms;
-    struct buf dead[CLAIM_ITEMS];
+    int64_t stop_at_ms;  /* 0 until a stop is seen */
+    uint64_t old_writes; /* the store's count of them that the stats have */
+    /* What was handled since the last settle. A batch that could not be read has an empty place and
+     * the reason. The items' bytes are the queue's. */
+    size_t count;
+    struct queue_item items[MAX_BATCHES];
+    struct batch batches[MAX_BATCHES];
+    struct err faults[MAX_BATCHES]; /* code 0: none */
+    struct buf dead[MAX_BATCHES];
     size_t dead_count;
 };
 
@@ -45,7 +56,9 @@ static void forget(void *context)
 
     for (size_t i = 0; i < s->dead_count; i++)
         buf_fini(&s->dead[i]);
-    s->dead_count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        batch_fini(&s->batches[i]);
+    s->dead_count = s->count = 0;
 }
 
 void save_free(struct save *s)
@@ -57,20 +70,24 @@ void save_free(struct save *s)
     free(s);
 }
 
-/* Waiting for a store is no fault of this process, so its supervisor must not take it for stuck. */
+/* --- the store ---------------------------------------------------------------------------------
+ */
+
+/* Waiting for a store is no fault of this process: its lease is to be renewed meanwhile. */
+static void sleep_ms(struct save *s, int ms)
+{
+    atomic_store(&s->slot->beat_ms, clock_ms());
+    stop_sleep_ms(ms);
+}
+
 static void wait_for_store(struct save *s, const char *reason)
 {
-    int wait_ms = backoff_next_ms(&s->backoff);
-
     if (!s->away) {
         log_warn("store.away", "kind=%s reason=\"%s\"", s->conf->store.kind, reason);
         s->away = true;
         s->away_since_ms = clock_ms();
     }
-    atomic_store(&s->slot->beat_ms, clock_ms());
-    if (atomic_load(&s->slot->hand_since_ms))
-        atomic_store(&s->slot->hand_since_ms, clock_ms());
-    stop_sleep_ms(wait_ms);
+    sleep_ms(s, backoff_next_ms(&s->backoff));
 }
 
 static void note_store_is_back(struct save *s)
@@ -97,73 +114,145 @@ int save_open(struct save *s, struct err *e)
     return err_set(e, ERR_AGAIN, "stopped while the store was away");
 }
 
-/* Tries until the store answers for good; STORE_AGAIN only when a stop ended the waiting. After
- * each failure the store is opened anew: the fault may be in what is open (a file that was moved).
- * A store that was right when this process started may have become wrong since; that too is waited
- * for. */
-static enum store_outcome apply(struct save *s, const struct batch *batch, struct err *e)
+static bool must_end(struct save *s)
 {
-    do { /* once even after a stop: what is claimed is still applied if the store takes it */
-        enum store_outcome outcome = STORE_AGAIN;
-        if (s->store || store_open(s->conf, 1, &s->store, e) == 0)
-            outcome = store_apply(s->store, batch, e);
-        if (outcome != STORE_AGAIN) {
-            note_store_is_back(s);
-            return outcome;
-        }
-        store_close(s->store);
-        s->store = NULL;
-        slot_count(s->slot, SLOT_STORE_AGAIN, 1);
-        wait_for_store(s, e->text);
-    } while (!stop_asked());
-    err_set(e, ERR_AGAIN, "stopped while the store was away");
-    return STORE_AGAIN;
+    if (!stop_asked())
+        return false;
+    if (!s->stop_at_ms)
+        s->stop_at_ms = clock_ms() + STOP_BUDGET_MS;
+    return clock_ms() >= s->stop_at_ms;
 }
 
-static void bury(struct save *s, const struct queue_item *item, int64_t now_ms, const char *reason)
+/* A rate limit or a server's Retry-After; false when a stop came first. */
+static bool pause_for_store(struct save *s)
 {
-    if (s->dead_count == CLAIM_ITEMS)
-        panic("more than %d dead batches between two settles", CLAIM_ITEMS);
+    int64_t pause_ms;
+
+    while (s->store && (pause_ms = store_pause_ms(s->store)) > 0) {
+        if (stop_asked())
+            return false;
+        sleep_ms(s, pause_ms < BEAT_MS ? (int)pause_ms : BEAT_MS);
+    }
+    return true;
+}
+
+/* After a failure most stores are opened anew: the fault may be in what is open (a file that was
+ * moved). A store that was right when this process started may have become wrong since; that too
+ * is waited for. */
+static void let_store_recover(struct save *s, const struct err *why)
+{
+    slot_count(s->slot, SLOT_STORE_AGAIN, 1);
+    if (s->store && !store_mends(s->store)) {
+        store_close(s->store);
+        s->store = NULL;
+        s->old_writes = 0;
+    }
+    wait_for_store(s, why->text);
+}
+
+/* Tries until the store has answered for good about the first of these batches; returns about how
+ * many, the last of which `why` explains. 0: a stop ended the waiting. */
+static size_t apply(struct save *s, const struct batch *batches, size_t count,
+                    enum store_outcome *outcomes, struct err *why)
+{
+    do { /* once even after a stop: what is claimed is still applied if the store takes it */
+        size_t done = 0;
+        if (!pause_for_store(s))
+            break;
+        if (s->store || store_open(s->conf, 1, &s->store, why) == 0) {
+            done = store_apply_many(s->store, batches, count, outcomes, why);
+            done -= outcomes[done - 1] == STORE_AGAIN;
+        }
+        if (done) {
+            note_store_is_back(s);
+            return done; /* what is to be sent again comes again with the rest */
+        }
+        let_store_recover(s, why);
+    } while (!stop_asked());
+    err_set(why, ERR_AGAIN, "stopped while the store was away");
+    return 0;
+}
+
+/* --- the handler -------------------------------------------------------------------------------
+ */
+
+static int handle(void *context, const struct queue_item *item, int64_t now_ms, struct err *e)
+{
+    struct save *s = context;
+
+    (void)now_ms, (void)e;
+    if (s->count == MAX_BATCHES)
+        panic("more than %d batches between two settles", MAX_BATCHES);
+    s->items[s->count] = *item;
+    s->faults[s->count].code = 0;
+    batch_parse(item->bytes, item->length, &s->batches[s->count], &s->faults[s->count]);
+    s->count++;
+    return 0;
+}
+
+static bool full(void *context, size_t done)
+{
+    const struct save *s = context;
+
+    return done >= (size_t)s->conf->savers.max_batches;
+}
+
+static void bury(struct save *s, size_t i, int64_t now_ms, const char *reason)
+{
+    const struct queue_item *item = &s->items[i];
     struct buf *entry = &s->dead[s->dead_count++];
+
     buf_init(entry, 6 * item->length + 4096); /* JSON escapes make at most six bytes of one */
     if (article_write_dead(now_ms, reason, 1, item->bytes, item->length, entry) < 0)
         panic("a dead entry of %zu bytes passed its ceiling", item->length);
     log_warn("batch.dead", "bytes=%zu reason=\"%s\"", item->length, reason);
 }
 
-static int handle(void *context, const struct queue_item *item, int64_t now_ms, struct err *e)
+/* Applies the batches from `i` on up to the next one that could not be read; returns how many are
+ * done, 0 after a stop. */
+static size_t apply_run(struct save *s, size_t i, int64_t now_ms)
 {
-    struct save *s = context;
-    struct batch batch;
+    enum store_outcome outcomes[MAX_BATCHES];
+    struct err why = {.code = 0};
+    size_t end = i + 1;
 
-    if (batch_parse(item->bytes, item->length, &batch, e) < 0) {
-        bury(s, item, now_ms, e->text);
-        return 0;
+    while (end < s->count && !s->faults[end].code)
+        end++;
+    size_t done = must_end(s) ? 0 : apply(s, &s->batches[i], end - i, outcomes, &why);
+    for (size_t k = 0; k < done; k++) {
+        const struct batch *batch = &s->batches[i + k];
+        if (outcomes[k] == STORE_REJECTED)
+            bury(s, i + k, now_ms, why.text);
+        else
+            log_debug("batch.saved", "id=%s entities=%zu already=%d", batch->id,
+                      batch->entity_count, outcomes[k] == STORE_ALREADY);
+        slot_count(s->slot, SLOT_ALREADY, outcomes[k] == STORE_ALREADY);
     }
-    enum store_outcome outcome = apply(s, &batch, e);
-    if (outcome == STORE_REJECTED) {
-        bury(s, item, now_ms, e->text);
-    } else if (outcome != STORE_AGAIN) {
-        log_debug("batch.saved", "id=%s entities=%zu already=%d", batch.id, batch.entity_count,
-                  outcome == STORE_ALREADY);
-    }
-    slot_count(s->slot, SLOT_ALREADY, outcome == STORE_ALREADY);
-    batch_fini(&batch);
-    return outcome == STORE_AGAIN ? ERR_AGAIN : 0;
-}
-
-static bool full(void *context, size_t done)
-{
-    (void)context;
-    return done >= CLAIM_ITEMS;
+    return done;
 }
 
 static int collect(void *context, int64_t now_ms, struct consumer_settlement *out, struct err *e)
 {
     struct save *s = context;
+    int64_t start_us = clock_us();
+    size_t done = 0, more = 1;
 
-    (void)now_ms, (void)e;
-    *out = (struct consumer_settlement){.dead = s->dead, .dead_count = s->dead_count};
+    (void)e;
+    for (; done < s->count && more; done += more) {
+        more = 1;
+        if (s->faults[done].code)
+            bury(s, done, now_ms, s->faults[done].text);
+        else
+            more = apply_run(s, done, now_ms);
+        atomic_store(&s->slot->beat_ms, clock_ms());
+    }
+    out->done = done;
+    out->dead = s->dead;
+    out->dead_count = s->dead_count;
+    uint64_t writes = s->store ? store_writes(s->store) : s->old_writes;
+    out->store_writes = writes - s->old_writes;
+    s->old_writes = writes;
+    slot_count(s->slot, SLOT_BUSY_MICROSECONDS, (uint64_t)(clock_us() - start_us));
     return 0;
 }
 
@@ -175,7 +264,7 @@ struct consumer_handler save_handler(struct save *s)
         .collect = collect,
         .forget = forget,
         .context = s,
-        .claim_items = CLAIM_ITEMS,
+        .claim_items = (int)s->conf->savers.max_batches,
         .claim_bytes = CLAIM_BYTES,
         .settle_interval_ms = 0,
     };

@@ -176,6 +176,7 @@ const struct store_kind store_sqlite = {
     .open = open_sqlite,
     .close = close_sqlite,
     .apply = sqlite_apply,
+    .apply_many = sqlite_apply_many,
     .publications = sqlite_publications,
     .frequencies = sqlite_frequencies,
 };

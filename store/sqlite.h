@@ -36,6 +36,8 @@ int sqlite_schema(struct sqlite_store *s, int writable, struct err *e);
 /* Prepares what sqlite_apply() needs. Returns 0 or a code. */
 int sqlite_prepare(struct sqlite_store *s, struct err *e);
 enum store_outcome sqlite_apply(struct store *store, const struct batch *batch, struct err *why);
+size_t sqlite_apply_many(struct store *store, const struct batch *batches, size_t count,
+                         enum store_outcome *outcomes, struct err *why);
 
 int sqlite_publications(struct store *store, int (*row)(void *, const struct store_publication *),
                         void *context, struct err *e);

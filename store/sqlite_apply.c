@@ -1,5 +1,6 @@
-/* sqlite_apply: one batch, one transaction. */
+/* sqlite_apply: one batch or several in one transaction, each with its marker. */
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <time.h>
 
 #include "sqlite.h"
@@ -138,18 +139,31 @@ static enum store_outcome explain(struct sqlite_store *s, struct err *why)
     return STORE_AGAIN;
 }
 
+/* Counts would go into a file that has no name any more. */
+static bool is_moved(struct sqlite_store *s)
+{
+    int moved = 0;
+
+    return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved;
+}
+
+static void roll_back(struct sqlite_store *s)
+{
+    if (!sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 enum store_outcome sqlite_apply(struct store *store, const struct batch *batch, struct err *why)
 {
     struct sqlite_store *s = (struct sqlite_store *)store;
     int64_t now_ms = wall_ms();
-    int moved = 0;
 
     if (batch->at_ms < now_ms - MAX_BATCH_AGE_MS) {
         err_set(why, ERR_INPUT, "batch: older than 30 days, its marker may be forgotten");
         return STORE_REJECTED;
     }
-    /* Without this, counts would go into a file that has no name any more. */
-    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved) {
+    if (is_moved(s)) {
         err_set(why, ERR_AGAIN, "%s was moved or deleted", s->path);
         return STORE_AGAIN;
     }
@@ -161,7 +175,39 @@ enum store_outcome sqlite_apply(struct store *store, const struct batch *batch, 
     if (code == SQLITE_OK)
         return STORE_APPLIED;
     enum store_outcome outcome = code == SQLITE_DONE ? STORE_ALREADY : explain(s, why);
-    if (!sqlite3_get_autocommit(s->db))
-        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    roll_back(s);
     return outcome;
+}
+
+/* One transaction for all, as long as nothing is wrong with any of them. */
+static bool apply_together(struct sqlite_store *s, const struct batch *batches, size_t count,
+                           enum store_outcome *outcomes)
+{
+    int64_t now_ms = wall_ms();
+    int code = SQLITE_OK;
+
+    if (is_moved(s) || run(s->statements[STATEMENT_BEGIN], NULL) != SQLITE_OK)
+        return false;
+    for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
+        if (batches[i].at_ms < now_ms - MAX_BATCH_AGE_MS)
+            code = SQLITE_ERROR;
+        else
+            code = mark_and_count(s, &batches[i], now_ms);
+        outcomes[i] = code == SQLITE_DONE ? STORE_ALREADY : STORE_APPLIED;
+        code = code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    if (code == SQLITE_OK)
+        code = run(s->statements[STATEMENT_COMMIT], NULL);
+    if (code != SQLITE_OK)
+        roll_back(s);
+    return code == SQLITE_OK;
+}
+
+size_t sqlite_apply_many(struct store *store, const struct batch *batches, size_t count,
+                         enum store_outcome *outcomes, struct err *why)
+{
+    if (apply_together((struct sqlite_store *)store, batches, count, outcomes))
+        return count;
+    outcomes[0] = sqlite_apply(store, &batches[0], why);
+    return 1;
 }

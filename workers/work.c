@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/article.h"
+#include "common/dead.h"
 #include "common/log.h"
 #include "common/utf8.h"
 #include "fault_hook.h"
@@ -15,7 +16,6 @@
 #define CLAIM_ITEMS 16
 #define CLAIM_BYTES (4u << 20)
 
-/* Dead entries wait for the settle like batches do; their items are in the hold until then. */
 #define MAX_WORD_BYTES (3 * NER_MAX_TEXT_BYTES) /* lower-casing can make three bytes of two */
 
 struct work {
@@ -25,8 +25,9 @@ struct work {
     struct tally *tally;
     bool *skipped; /* by label */
     struct buf word;
-    struct buf *dead, *batches;
-    size_t dead_count, dead_capacity, dead_bytes, batch_count;
+    struct dead dead; /* waits for the settle like batches do */
+    struct buf *batches;
+    size_t batch_count;
 };
 
 static bool is_listed(const char *words, const char *word)
@@ -72,9 +73,7 @@ static void forget(void *context)
     struct work *w = context;
 
     tally_clear(w->tally);
-    for (size_t i = 0; i < w->dead_count; i++)
-        buf_fini(&w->dead[i]);
-    w->dead_count = w->dead_bytes = 0;
+    dead_clear(&w->dead);
     free_bufs(w->batches, w->batch_count);
     w->batches = NULL;
     w->batch_count = 0;
@@ -83,7 +82,7 @@ static void forget(void *context)
 void work_free(struct work *w)
 {
     forget(w);
-    free(w->dead);
+    dead_fini(&w->dead);
     buf_fini(&w->word);
     tally_free(w->tally);
     ner_free(w->ner);
@@ -93,16 +92,7 @@ void work_free(struct work *w)
 
 static void bury(struct work *w, const struct queue_item *item, int64_t now_ms, const char *reason)
 {
-    if (w->dead_count == w->dead_capacity) {
-        w->dead_capacity = w->dead_capacity ? 2 * w->dead_capacity : 16;
-        w->dead = xrealloc(w->dead, w->dead_capacity * sizeof *w->dead);
-    }
-    struct buf *entry = &w->dead[w->dead_count];
-    buf_init(entry, 6 * item->length + 4096); /* JSON escapes make at most six bytes of one */
-    if (article_write_dead(now_ms, reason, 1, item->bytes, item->length, entry) < 0)
-        panic("a dead entry of %zu bytes passed its ceiling", item->length);
-    w->dead_count++;
-    w->dead_bytes += entry->length;
+    dead_add(&w->dead, item, now_ms, 1, reason);
     log_warn("article.dead", "bytes=%zu reason=\"%s\"", item->length, reason);
 }
 
@@ -159,7 +149,7 @@ static bool full(void *context, size_t done)
     const struct work *w = context;
 
     return done >= (size_t)w->conf->workers.flush_articles ||
-           tally_bytes(w->tally) + w->dead_bytes >= (size_t)w->conf->workers.flush_bytes;
+           tally_bytes(w->tally) + w->dead.bytes >= (size_t)w->conf->workers.flush_bytes;
 }
 
 static int collect(void *context, int64_t now_ms, struct consumer_settlement *out, struct err *e)
@@ -171,10 +161,10 @@ static int collect(void *context, int64_t now_ms, struct consumer_settlement *ou
     w->batch_count = 0;
     if (tally_batches(w->tally, now_ms, &w->batches, &w->batch_count, e) < 0)
         return e->code;
-    *out = (struct consumer_settlement){.batches = w->batches,
-                                        .batch_count = w->batch_count,
-                                        .dead = w->dead,
-                                        .dead_count = w->dead_count};
+    out->batches = w->batches;
+    out->batch_count = w->batch_count;
+    out->dead = w->dead.entries;
+    out->dead_count = w->dead.count;
     return 0;
 }
 

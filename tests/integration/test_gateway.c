@@ -233,22 +233,16 @@ static void test_health(void)
 
 static void test_hosts(void)
 {
-    static const struct {
-        const char *host;
-        long status;
-    } hosts[] = {
-        {"Host: localhost", 200},    {"Host: LOCALHOST:1", 200},
-        {"Host: 127.0.0.1:80", 200}, {"Host: [::1]:80", 200},
-        {"Host: [::1]", 200},        {"Host: localhost.evil.example", 403},
-        {"Host: evil.example", 403}, {"Host: localhost:80.evil", 403},
-        {"Host: 127.0.0.11", 403},
-    };
+    static const char *const own[] = {"Host: localhost",    "Host: LOCALHOST:1", "Host: [::1]:80",
+                                      "Host: 127.0.0.1:80", "Host: [::1]",       NULL};
+    static const char *const others[] = {"Host: evil.example", "Host: localhost.evil.example",
+                                         "Host: localhost:80.evil", "Host: 127.0.0.11", NULL};
 
     begin();
-    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-        const char *headers[] = {hosts[i].host, NULL};
-        CU_ASSERT_EQUAL(request("GET", "/livez", headers, NULL), hosts[i].status);
-    }
+    for (const char *const *host = own; *host; host++)
+        CU_ASSERT_EQUAL(request("GET", "/livez", (const char *[]){*host, NULL}, NULL), 200);
+    for (const char *const *host = others; *host; host++)
+        CU_ASSERT_EQUAL(request("GET", "/livez", (const char *[]){*host, NULL}, NULL), 403);
     converse("GET /livez HTTP/1.0\r\n\r\n", "403 end");
     finish();
 }
@@ -310,7 +304,6 @@ static void test_keys(void)
     finish();
 }
 
-/* A length of its own, so that a server that read it otherwise would see another request. */
 static void test_malformed(void)
 {
     static const char *const malformed[] = {
@@ -411,8 +404,12 @@ static void test_clients_that_leave(void)
     for (int i = 0; i < 10; i++) {
         if (i % 3 == 1)
             setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        if (i % 3 == 0)
-            CU_ASSERT_STRING_EQUAL(hear(fds[i], 2), "201 end");
+        if (i % 3 != 0)
+            close(fds[i]);
+    }
+    CU_ASSERT_EQUAL(depth(), 0); /* they left before Redis has answered */
+    for (int i = 0; i < 10; i += 3) {
+        CU_ASSERT_STRING_EQUAL(hear(fds[i], 2), "201 end");
         close(fds[i]);
     }
     CU_ASSERT(wait_until("all articles to be stored", 10000, has_depth, &wanted));

@@ -13,21 +13,21 @@
 
 static struct redis redis;
 static struct conf conf;
-static char queue_name[] = "newsmill";
-
 static int start(void)
 {
+    char url[100];
+    const char *options[] = {url, "workers.max_results=1000000"};
+    struct conf_sources from = {.options = options, .option_count = 2};
+    struct err e;
+
     redis_start(&redis);
-    conf = (struct conf){0};
-    conf.redis.url = redis.url;
-    conf.redis.queue = queue_name;
-    conf.redis.timeout_ms = 5000;
-    conf.workers.max_results = 1000000;
-    return 0;
+    snprintf(url, sizeof url, "redis.url=%s", redis.url);
+    return conf_load(&from, &conf, &e);
 }
 
 static int end(void)
 {
+    conf_fini(&conf);
     redis_stop(&redis);
     harness_end();
     return 0;

@@ -1,0 +1,108 @@
+/* firestore_ids: see firestore_ids.h. Why no two words share an id: a plain id never begins with
+ * "~", an escaped one always does and undoes to its word alone, and a hash has a "#" that an
+ * escaped one cannot have. (Firestore's rules for ids: quotas, "Collections, documents, and
+ * fields".) */
+#include "firestore_ids.h"
+
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/err.h"
+
+#define MARK "~"
+#define HASH "~#"
+
+static bool is_plain(const char *word, size_t length)
+{
+    if (length == 0 || length > FIRESTORE_ID_MAX_BYTES || word[0] == MARK[0])
+        return false;
+    if (memchr(word, '/', length))
+        return false;
+    if (word[0] == '.' && (length == 1 || (length == 2 && word[1] == '.')))
+        return false;
+    /* "__.*__" is reserved; whether three underscores or a newline match is not ours to try. */
+    return !(length >= 2 && memcmp(word, "__", 2) == 0 && memcmp(word + length - 2, "__", 2) == 0);
+}
+
+static bool is_escaped(char c)
+{
+    return c == '~' || c == '/' || c == '#';
+}
+
+static size_t escaped_length(const char *word, size_t length)
+{
+    size_t sum = 1;
+
+    for (size_t i = 0; i < length; i++)
+        sum += is_escaped(word[i]) ? 3 : 1;
+    return sum;
+}
+
+static int append_hash(const char *word, size_t length, struct buf *out)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned digest_length = 0;
+
+    if (EVP_Digest(word, length, digest, &digest_length, EVP_sha256(), NULL) != 1)
+        panic("SHA-256 is not available");
+    buf_append_text(out, HASH);
+    for (unsigned i = 0; i < digest_length; i++)
+        buf_printf(out, "%02x", digest[i]);
+    return buf_failed(out) ? ERR_LIMIT : 0;
+}
+
+int firestore_id(const char *word, size_t length, struct buf *out)
+{
+    if (is_plain(word, length))
+        return buf_append(out, word, length);
+    if (escaped_length(word, length) > FIRESTORE_ID_MAX_BYTES)
+        return append_hash(word, length, out);
+    buf_append_text(out, MARK);
+    for (size_t i = 0; i < length; i++) {
+        if (is_escaped(word[i]))
+            buf_printf(out, "~%02X", (unsigned)(unsigned char)word[i]);
+        else
+            buf_append(out, word + i, 1);
+    }
+    return buf_failed(out) ? ERR_LIMIT : 0;
+}
+
+/* The byte that the three characters at `text` stand for, or 0. */
+static char unescape(const char *text, size_t left)
+{
+    static const struct {
+        char code[4], byte;
+    } codes[] = {{"~7E", '~'}, {"~2F", '/'}, {"~23", '#'}};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0] && left >= 3; i++)
+        if (memcmp(text, codes[i].code, 3) == 0)
+            return codes[i].byte;
+    return 0;
+}
+
+int firestore_id_word(const char *id, size_t length, struct buf *out)
+{
+    size_t start = out->length;
+
+    if (is_plain(id, length))
+        return buf_append(out, id, length);
+    if (length == 0 || id[0] != MARK[0] || (length > 1 && id[1] == HASH[1]))
+        return ERR_INPUT;
+    for (size_t i = 1; i < length; i++) {
+        char byte = id[i];
+        if (byte == '~') {
+            byte = unescape(id + i, length - i);
+            if (!byte)
+                return ERR_INPUT;
+            i += 2;
+        } else if (byte == '/' || byte == '#') {
+            return ERR_INPUT;
+        }
+        buf_append(out, &byte, 1);
+    }
+    /* An id that stands for a word which has another one is none of ours. */
+    if (!buf_failed(out) && is_plain(out->bytes ? out->bytes + start : "", out->length - start))
+        return ERR_INPUT;
+    return buf_failed(out) ? ERR_LIMIT : 0;
+}
