@@ -12,7 +12,7 @@
 
 static const struct family {
     enum slot_counter counter;
-    const char *role;   /* that has it; NULL: all that consume */
+    const char *role;   /* that has it; NULL: all */
     const char *name;   /* without newsmill_ */
     const char *labels; /* {…} or "" */
     const char *help;   /* NULL: another row of the family before */
@@ -102,7 +102,7 @@ void metrics_write(const struct metrics_view *v, struct buf *out)
                NEWSMILL_VERSION);
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         const struct family *f = &families[i];
-        if (f->role ? strcmp(f->role, v->role) != 0 : !v->list)
+        if (f->role && strcmp(f->role, v->role) != 0)
             continue;
         if (f->help)
             head(out, f->name, "counter", f->help);

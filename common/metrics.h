@@ -11,7 +11,7 @@ struct metrics_view {
     const struct slot *slots;
     int slot_count;
     const struct queue_state *queue; /* NULL: the role has no list, or Redis is away */
-    const char *list;                /* "articles" or "results" */
+    const char *list;                /* "articles" or "results"; NULL: the role has none */
 };
 
 void metrics_write(const struct metrics_view *view, struct buf *out);

@@ -18,6 +18,7 @@
 #define BODY_TIMEOUT_MS  30000 /* for a body, and besides */
 #define BODY_BYTES_A_MS  32    /* so much more time as it is long */
 #define LINGER_MS        2000
+#define FIRST_REQUEST_MS 500 /* when stopping: for a client that has only just connected */
 #define READ_AHEAD_BYTES 65536
 /* For the bodies of all requests under way; the rest gets 503. */
 #define MAX_BODIES_BYTES ((size_t)256 << 20)
@@ -99,8 +100,12 @@ static bool has_input(const struct connection *c)
 
 void connection_stop(struct connection *c)
 {
-    if (c->state == READ_HEAD && !has_input(c))
+    if (c->state != READ_HEAD || has_input(c))
+        return;
+    if (c->served)
         connection_free(c);
+    else
+        c->deadline_ms = clock_ms() + FIRST_REQUEST_MS;
 }
 
 static struct http_exchange *new_exchange(struct connection *c)
@@ -220,6 +225,7 @@ static enum step write_answer(struct connection *c)
 {
     if (evbuffer_get_length(bufferevent_get_output(c->stream)) > 0)
         return STEP_WAIT;
+    c->served = true;
     if (!c->close) {
         await_head(c);
         return STEP_ON;

@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
+#define BUSY_TIMEOUT_MS    3000
 #define FIRST_INHERITED_FD 3 /* SD_LISTEN_FDS_START */
 #define NONE               INT_MIN
 
@@ -74,8 +77,12 @@ static int open_any(const char *address, int port, struct err *e)
     int code = getaddrinfo(*address ? address : NULL, service, &hints, &found);
     if (code != 0)
         return err_set(e, ERR_CONFIG, "gateway.address = %s: %s", address, gai_strerror(code));
-    for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
-        fd = open_one(at);
+    /* The children of a supervisor that was just killed hold the port a moment longer. */
+    int64_t deadline = clock_ms() + BUSY_TIMEOUT_MS;
+    do {
+        for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+            fd = open_one(at);
+    } while (fd < 0 && errno == EADDRINUSE && clock_ms() < deadline && usleep(20000) == 0);
     freeaddrinfo(found);
     if (fd < 0)
         return err_set(e, errno == EADDRNOTAVAIL ? ERR_CONFIG : ERR_AGAIN,

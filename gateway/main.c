@@ -20,7 +20,7 @@
 #define TICK_MS          100
 #define STOP_TIMEOUT_MS  5000
 #define KEYS_CHECK_TICKS 10
-#define READY_TICKS      20 /* so long a new generation waits for Redis */
+#define READY_TICKS      20 /* so long a new child waits for Redis */
 
 /* Made before the fork. */
 struct shared {
@@ -36,6 +36,9 @@ struct child {
     struct gateway gateway;
     struct event_base *base;
     struct slot *slot;
+    int listening_fd;
+    struct http_settings settings;
+    struct http_handler handler;
     struct keys *keys;            /* what gateway.keys points to */
     struct timespec keys_changed; /* of the file, when it was read */
     unsigned ticks;
@@ -137,6 +140,21 @@ static void reload_keys(struct child *c)
     log_info("keys.loaded", "file=%s keys=%zu", path, keys_count(keys));
 }
 
+static bool is_idle(const struct child *c)
+{
+    return !c->gateway.http || http_idle(c->gateway.http);
+}
+
+/* Clients that wait in the socket's backlog are taken once Redis is there, so that a restart costs
+ * them no 503. But 503 is service too: a farm whose Redis is away still starts. */
+static void open_when_ready(struct child *c)
+{
+    if (!redis_async_ready(c->gateway.redis) && c->ticks < READY_TICKS)
+        return;
+    c->gateway.http = http_open(c->base, c->listening_fd, &c->settings, &c->handler, c->slot);
+    atomic_store(&c->slot->ready, true);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct child *c = context;
@@ -144,13 +162,13 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     atomic_store(&c->slot->beat_ms, clock_ms());
     redis_async_tick(c->gateway.redis);
-    /* 503 is service too: a farm whose Redis is away still starts. */
-    if (redis_async_ready(c->gateway.redis) || c->ticks == READY_TICKS)
-        atomic_store(&c->slot->ready, true);
-    http_tick(c->gateway.http);
+    if (!c->gateway.http && !c->stop_at_ms)
+        open_when_ready(c);
+    if (c->gateway.http)
+        http_tick(c->gateway.http);
     if (++c->ticks % KEYS_CHECK_TICKS == 0 && c->keys)
         reload_keys(c);
-    if (c->stop_at_ms && (http_idle(c->gateway.http) || clock_ms() >= c->stop_at_ms))
+    if (c->stop_at_ms && (is_idle(c) || clock_ms() >= c->stop_at_ms))
         event_base_loopbreak(c->base);
 }
 
@@ -160,8 +178,9 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
 
     (void)fd, (void)what;
     c->stop_at_ms = clock_ms() + STOP_TIMEOUT_MS;
-    http_stop(c->gateway.http);
-    if (http_idle(c->gateway.http))
+    if (c->gateway.http)
+        http_stop(c->gateway.http);
+    if (is_idle(c))
         event_base_loopbreak(c->base);
 }
 
@@ -195,12 +214,13 @@ static int run(const struct role_child *child)
 {
     const struct conf *conf = child->conf;
     struct shared *shared = child->shared;
-    struct child c = {.slot = child->slot, .keys = shared->keys};
-    struct http_settings settings = {.max_body_bytes =
-                                         ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
-                                     .max_connections = (size_t)conf->gateway.max_connections};
-    struct http_handler handler = {
-        .begin = routes_begin, .complete = routes_complete, .context = &c.gateway};
+    struct child c = {
+        .slot = child->slot,
+        .listening_fd = shared->listening_fd,
+        .settings = {.max_body_bytes = ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
+                     .max_connections = (size_t)conf->gateway.max_connections},
+        .handler = {.begin = routes_begin, .complete = routes_complete, .context = &c.gateway},
+        .keys = shared->keys};
     struct err e;
 
     c.base = event_base_new();
@@ -219,7 +239,6 @@ static int run(const struct role_child *child)
         log_error("setup.failed", "reason=\"%s\"", e.text);
         return 2;
     }
-    c.gateway.http = http_open(c.base, shared->listening_fd, &settings, &handler, c.slot);
     serve(&c);
     event_base_free(c.base);
     free(c.gateway.articles);

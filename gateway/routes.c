@@ -53,8 +53,7 @@ static void answer_ready(struct gateway *g, struct http_exchange *x)
 
 static bool answer_metrics(struct gateway *g, struct http_exchange *x)
 {
-    struct metrics_view view = {
-        .role = "gateway", .slots = g->slots, .slot_count = g->slot_count, .list = "articles"};
+    struct metrics_view view = {.role = "gateway", .slots = g->slots, .slot_count = g->slot_count};
     struct buf text;
 
     buf_init(&text, 1 << 20);
