@@ -1,15 +1,18 @@
 # newsmill: `make help` lists the targets. Output goes to build/$(MODE)/.
 
 MODE ?= release
+PREFIX ?= /usr/local
 CC   ?= cc
+JOBS := $(shell nproc)
 OUT  := build/$(MODE)
 OBJ  := $(OUT)/obj
 
 MODE_FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 MODE_FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 MODE_FLAGS_debug   := -O0
+MODE_FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifeq ($(MODE_FLAGS_$(MODE)),)
-$(error MODE=$(MODE) is not one of release, asan, debug)
+$(error MODE=$(MODE) is not one of release, asan, debug, fuzz)
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
@@ -45,6 +48,7 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 COMMON_LIBS  := -lhiredis -lcjson -lunistring -lconfuse -lcrypto -levent -lsystemd
 NER_LIBS     := -lpcre2-8 -lmsgpackc -lcjson -lunistring -lm
 STORE_LIBS   := -lsqlite3 -lcurl -lcjson -lcrypto
+TEST_LIBS    := -lcunit -levent_openssl -lssl
 CLI_LIBS     := -lcurl -larchive -lcsv
 
 PROGRAMS := newsmill-gateway newsmill-workers newsmill-savers newsmill
@@ -73,11 +77,17 @@ $(OUT)/newsmill: $(call objects,$(CLI_SRC)) $(OUT)/libner.a $(OUT)/libstore.a $(
 ROLE_PARTS := $(filter-out %/main.c,$(GATEWAY_SRC) $(WORKERS_SRC) $(SAVERS_SRC) $(CLI_SRC))
 $(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
                   $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit -levent_openssl -lssl $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(BLAS_LIBS) $(COMMON_LIBS)
 $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libstore.a \
                          $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ -lcunit -levent_openssl -lssl $(CLI_LIBS) $(STORE_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(COMMON_LIBS)
+
+# The fuzz targets (MODE=fuzz and clang; `make fuzz` sees to both).
+FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzzers: $(FUZZERS)
+$(OUT)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -85,7 +95,7 @@ $(OBJ)/%.o: %.c
 $(OBJ)/workers/ner/gemm.o: NM_CFLAGS += $(BLAS_CFLAGS)
 
 # A Lua script becomes a C string of the same name: claim.lua -> claim_lua.
-LUA := $(wildcard common/*.lua gateway/*.lua)
+LUA := $(wildcard common/*.lua gateway/*.lua cli/*.lua)
 $(OUT)/gen/%_lua.h:
 	@mkdir -p $(@D)
 	@{ printf 'static const char $(notdir $*)_lua[] =\n'; \
@@ -95,28 +105,45 @@ $(OUT)/gen/$(notdir $(1:.lua=))_lua.h: $(1)
 endef
 $(foreach l,$(LUA),$(eval $(call lua_rule,$(l))))
 LUA_HEADERS := $(foreach l,$(LUA),$(OUT)/gen/$(notdir $(l:.lua=))_lua.h)
-$(call objects,$(COMMON_SRC) $(GATEWAY_SRC)): | $(LUA_HEADERS)
+$(call objects,$(COMMON_SRC) $(GATEWAY_SRC) $(CLI_SRC)): | $(LUA_HEADERS)
 
 # --- what people type --------------------------------------------------------------------------
 run:            ## install, build, get the model, start everything, count the sample (ONCE=1: and end)
 	@deploy/install-packages run
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@deploy/get-model
 	@ONCE=$(ONCE) STORE=$(STORE) deploy/run $(OUT)
 
 test:           ## install, lint, unit, integration and parity tests
 	@deploy/install-packages test
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory -s tests
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests
 	@deploy/get-model
 	@tests/run-all $(OUT)
+	@$(MAKE) --no-print-directory -s fuzz FUZZ_SECONDS=3
+
+install: all    ## programs, units and settings to PREFIX (/usr/local) and /etc; starts nothing
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) deploy/install $(OUT)
 
 lint:           ## formatting, includes, banned calls
 	@tests/lint/lint
 
 parity:         ## compare with spaCy itself, in a venv (CORPUS=file.csv for any other text)
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@tests/parity/compare $(OUT) $(CORPUS)
+
+parity-all:     ## the same with three public models and trained ones, on every corpus we have
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@deploy/get-model
+	@tests/parity/all $(OUT) $(CORPUS)
+
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 600
+fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FUZZ_TARGET=fuzz_…)
+	@deploy/get-model
+	@$(MAKE) --no-print-directory -s -j$(JOBS) MODE=fuzz CC=$(FUZZ_CC) fuzzers
+	@python3 -B tests/fuzz/make_seeds.py build/fuzz
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
 format:         ## rewrite the sources with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
@@ -125,9 +152,9 @@ clean:          ## remove build/; var/ (data and model) stays
 	rm -rf build
 
 help:           ## this list
-	@sed -n 's/^\([a-z]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-.PHONY: all tests run test lint parity format clean help
+.PHONY: all tests fuzzers run test install lint parity parity-all fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

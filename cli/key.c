@@ -1,70 +1,206 @@
-/* key: see key.h. The key goes to stdout alone, so that it can be piped into a file or a secret
+/* key: see key.h. A new key goes to stdout alone, so that it can be piped into a file or a secret
  * store; everything for people goes to stderr. */
 #include "cli/key.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "cli/console.h"
 #include "common/keys.h"
 
+#define COMMAND      "key"
 #define DEFAULT_FILE "var/keys"
+#define SHORT_HASH   12
+
+struct request {
+    const struct conf *conf;
+    const char *file, *from_file; /* from_file: NULL where none */
+    bool json;
+};
 
 static void print_help(FILE *to)
 {
-    fputs("usage: newsmill key new NAME [--file FILE]\n"
-          "\n"
-          "Makes an API key for the gateway and prints it. Only its hash is kept: note it now.\n"
-          "\n"
-          "  --file FILE  file of hashes (setting gateway.keys_file, else " DEFAULT_FILE ")\n"
-          "  --help       this text\n",
-          to);
+    fputs(
+        "usage: newsmill key new NAME [--file FILE] [--json]\n"
+        "       newsmill key add NAME --from-file F [--file FILE] [--json]\n"
+        "       newsmill key list [--file FILE] [--json]\n"
+        "\n"
+        "new    makes an API key for the gateway and prints it. Only its hash is kept: note it\n"
+        "       now\n"
+        "add    takes a key that exists already, the only line of F (- is stdin); never from the\n"
+        "       command line, where everybody could read it\n"
+        "list   names, when they end, and the start of the hash\n"
+        "\n"
+        "  --file FILE    file of hashes (setting gateway.keys_file, else " DEFAULT_FILE ")\n"
+        "  --from-file F  where the existing key is\n"
+        "  --json         one object a line\n"
+        "  -h, --help     this text\n",
+        to);
 }
 
 static int usage(const char *text)
 {
-    fprintf(stderr, "newsmill key: %s. Try: newsmill key --help\n", text);
-    return 64;
+    return console_usage(COMMAND, text);
 }
 
-static int make(const char *name, const char *file, const struct conf *conf)
+static int fail(const char *text)
 {
-    char key[KEYS_KEY_BYTES];
-    struct err e;
+    fprintf(stderr, "newsmill key: %s\n", text);
+    return 1;
+}
 
+static int make_directory(const char *file)
+{
     if (strcmp(file, DEFAULT_FILE) == 0 && mkdir("var", 0755) < 0 && errno != EEXIST) {
         fprintf(stderr, "newsmill key: var: %s\n", strerror(errno));
         return 1;
     }
-    if (keys_create(file, name, key, &e) < 0) {
-        fprintf(stderr, "newsmill key: %s\n", e.text);
+    return 0;
+}
+
+static void tell_added(const struct request *r, const char *name)
+{
+    if (strcmp(r->conf->gateway.keys_file, r->file) == 0)
+        fprintf(stderr, "%s: %s added. The gateway takes it after a SIGHUP or a restart.\n",
+                r->file, name);
+    else
+        fprintf(stderr,
+                "%s: %s added. The gateway asks for keys once it is started with the setting\n"
+                "    gateway { keys_file = \"%s\" }\n",
+                r->file, name, r->file);
+}
+
+/* {"name":…,"file":…} and the key, where there is one to tell. */
+static void print_json(const struct request *r, const char *name, const char *key)
+{
+    printf("{\"name\":\"%s\",\"file\":", name);
+    console_print_json(stdout, r->file, strlen(r->file));
+    if (key)
+        printf(",\"key\":\"%s\"", key);
+    printf("}\n");
+}
+
+static int make(const struct request *r, const char *name)
+{
+    char key[KEYS_KEY_BYTES];
+    struct err e;
+
+    if (make_directory(r->file))
         return 1;
-    }
-    printf("%s\n", key);
+    if (keys_create(r->file, name, key, &e) < 0)
+        return fail(e.text);
+    if (r->json)
+        print_json(r, name, key);
+    else
+        printf("%s\n", key);
     explicit_bzero(key, sizeof key);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "newsmill key: the key cannot be printed: %s\n", strerror(errno));
         return 1;
     }
-    if (strcmp(conf->gateway.keys_file, file) == 0)
-        fprintf(stderr, "%s: %s added. The gateway takes it after a SIGHUP or a restart.\n", file,
-                name);
-    else
-        fprintf(stderr,
-                "%s: %s added. The gateway asks for keys once it is started with the setting\n"
-                "    gateway { keys_file = \"%s\" }\n",
-                file, name, file);
+    tell_added(r, name);
     return 0;
+}
+
+/* The only line of the file. Returns 0 or the exit code. */
+static int read_key(const char *path, char *key, size_t size, size_t *length)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+
+    if (!file) {
+        fprintf(stderr, "newsmill key: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    setvbuf(file, NULL, _IONBF, 0); /* no copy of the key is left in a buffer */
+    *length = fread(key, 1, size, file);
+    bool failed = ferror(file);
+    if (!is_stdin)
+        fclose(file);
+    if (failed)
+        return fail("the key cannot be read");
+    while (*length && (key[*length - 1] == '\n' || key[*length - 1] == '\r'))
+        --*length;
+    if (memchr(key, '\n', *length))
+        return fail("the file has more than one line");
+    return 0;
+}
+
+static int add(const struct request *r, const char *name)
+{
+    char key[KEYS_MAX_LENGTH + 8];
+    size_t length = 0;
+    struct err e = {.code = 0};
+
+    if (!r->from_file)
+        return usage("add wants --from-file F with the key in it");
+    if (make_directory(r->file))
+        return 1;
+    int code = read_key(r->from_file, key, sizeof key, &length);
+    if (code == 0 && keys_add(r->file, name, key, length, &e) < 0)
+        code = fail(e.text);
+    explicit_bzero(key, sizeof key);
+    if (code)
+        return code;
+    if (r->json)
+        print_json(r, name, NULL);
+    tell_added(r, name);
+    return console_end(COMMAND, 0);
+}
+
+static void print_entry(const struct request *r, const struct keys_entry *entry)
+{
+    bool never = entry->expires_s == KEYS_NEVER;
+    bool expired = entry->expires_s <= (int64_t)time(NULL);
+    char text[CONSOLE_TEXT_BYTES] = "never ends";
+
+    if (!never)
+        console_time(entry->expires_s * 1000, text);
+    if (!r->json) {
+        printf("%-24s  %.*s  %s%s\n", entry->name, SHORT_HASH, entry->hash, text,
+               expired ? "  has ended" : "");
+        return;
+    }
+    printf("{\"name\":\"%s\",\"hash\":\"%.*s\",\"expires\":", entry->name, SHORT_HASH, entry->hash);
+    if (never)
+        printf("null");
+    else
+        printf("\"%s\"", text);
+    printf(",\"expired\":%s}\n", expired ? "true" : "false");
+}
+
+static int list(const struct request *r)
+{
+    struct keys *keys;
+    struct err e;
+
+    if (keys_load(r->file, &keys, &e) < 0)
+        return fail(e.text);
+    for (size_t i = 0; i < keys_count(keys); i++) {
+        struct keys_entry entry;
+        keys_entry(keys, i, &entry);
+        print_entry(r, &entry);
+    }
+    if (keys_count(keys) == 0 && !r->json)
+        fprintf(stderr, "%s: no keys\n", r->file);
+    keys_free(keys);
+    return console_end(COMMAND, 0);
 }
 
 int key_main(int argc, char **argv, const struct conf *conf)
 {
     static const struct option options[] = {{"file", required_argument, NULL, 'f'},
+                                            {"from-file", required_argument, NULL, 'k'},
+                                            {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *file = *conf->gateway.keys_file ? conf->gateway.keys_file : DEFAULT_FILE;
+    struct request r = {.conf = conf,
+                        .file = *conf->gateway.keys_file ? conf->gateway.keys_file : DEFAULT_FILE};
     int option;
 
     while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
@@ -72,15 +208,24 @@ int key_main(int argc, char **argv, const struct conf *conf)
             print_help(stdout);
             return 0;
         }
-        if (option != 'f')
+        if (option == 'f')
+            r.file = optarg;
+        else if (option == 'k')
+            r.from_file = optarg;
+        else if (option == 'j')
+            r.json = true;
+        else
             return usage("unknown option");
-        file = optarg;
     }
-    if (optind >= argc)
-        return usage("what is to be done? It can be: new");
-    if (strcmp(argv[optind], "new") != 0)
-        return usage("only new is known");
-    if (argc - optind != 2)
-        return usage("one NAME is wanted");
-    return make(argv[optind + 1], file, conf);
+    const char *verb = optind < argc ? argv[optind] : "";
+    bool is_list = strcmp(verb, "list") == 0, is_add = strcmp(verb, "add") == 0;
+    if (!is_list && !is_add && strcmp(verb, "new") != 0)
+        return usage("what is to be done? new, add or list");
+    if (r.from_file && !is_add)
+        return usage("--from-file goes with add");
+    if (argc - optind != (is_list ? 1 : 2))
+        return usage(is_list ? "list takes no NAME" : "one NAME is wanted");
+    if (is_list)
+        return list(&r);
+    return is_add ? add(&r, argv[optind + 1]) : make(&r, argv[optind + 1]);
 }

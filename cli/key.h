@@ -1,4 +1,4 @@
-/* key: `newsmill key new NAME` makes an API key for the gateway. */
+/* key: `newsmill key` makes, adds and lists API keys for the gateway. */
 #ifndef NEWSMILL_KEY_H
 #define NEWSMILL_KEY_H
 

@@ -3,8 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/audit.h"
+#include "cli/dead.h"
+#include "cli/doctor.h"
 #include "cli/entities.h"
 #include "cli/key.h"
+#include "cli/model.h"
+#include "cli/status.h"
 #include "cli/top.h"
 #include "cli/upload.h"
 #include "common/conf.h"
@@ -22,7 +27,12 @@ static const struct command commands[] = {
     {"upload", "send articles of CSV or NDJSON files to the gateway", upload_main},
     {"top", "the most frequent entities of a publication", top_main},
     {"entities", "find the entities of a text here, without any server", entities_main},
-    {"key", "make an API key for the gateway", key_main},
+    {"status", "what waits, who works, how fast", status_main},
+    {"dead", "list, put back, export or forget what could not be processed", dead_main},
+    {"audit", "check that everything claimed, counted and given back adds up", audit_main},
+    {"doctor", "check Redis, model, store, keys and disks, with advice", doctor_main},
+    {"key", "make, add or list API keys of the gateway", key_main},
+    {"model", "what a model directory holds, and whether it runs here", model_main},
     {"help", "this text, or that of a COMMAND", NULL},
     {"version", "the version", NULL},
 };

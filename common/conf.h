@@ -13,8 +13,8 @@
 
 struct conf {
     struct {
-        char *url;          /* redis://[user:password@]host:port[/db] or unix:/path */
-        char *user;         /* with the next one in place of what is in the url; may be empty */
+        char *url;  /* redis://[user:password@]host:port[/db] or unix:/path */
+        char *user; /* with the next one in place of what is in the url; may be empty */
         char *password_file;
         char *queue;        /* prefix of all keys */
         int64_t timeout_ms; /* for connect and for each answer */

@@ -13,6 +13,8 @@
 #include "stop.h"
 
 #define IDLE_WAIT_MS 1000
+/* However long Redis was away, its return is seen within so much. */
+#define RETRY_MAX_MS 1500
 /* After a stop what is claimed already is still handled for so long, so that a clean stop gives
  * nothing back: only giant articles or a store that is away leave anything over. */
 #define STOP_BUDGET_MS 1000
@@ -137,7 +139,11 @@ static int idle(struct loop *l, struct err *e)
             return settle(l, e);
         wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
     }
-    return queue_wait(l->queue, wait_ms, e);
+    if (queue_wait(l->queue, wait_ms, e) < 0)
+        return e->code;
+    if (!l->done) /* after a quiet wait; with something in memory only a settle proves all well */
+        backoff_reset(&l->backoff);
+    return 0;
 }
 
 /* Claims and handles until a stop (0) or an error. */
@@ -195,8 +201,10 @@ static int enter(struct loop *l, struct err *e)
 
 int consumer_run(struct queue *q, const struct consumer_handler *h, struct slot *slot)
 {
-    struct loop l = {
-        .queue = q, .handler = h, .slot = slot, .backoff = {.first_ms = 100, .max_ms = 5000}};
+    struct loop l = {.queue = q,
+                     .handler = h,
+                     .slot = slot,
+                     .backoff = {.first_ms = 100, .max_ms = RETRY_MAX_MS}};
     bool away = false;
     struct err e;
 

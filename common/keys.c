@@ -20,12 +20,11 @@
 #define KEY_RANDOM_BYTES 24
 #define NAME_MAX_LENGTH  64
 #define LINE_MAX_LENGTH  256
-#define NEVER            INT64_MAX
 
 struct key {
     char name[NAME_MAX_LENGTH + 1];
     unsigned char hash[SHA256_DIGEST_LENGTH];
-    int64_t expires; /* seconds since 1970, or NEVER */
+    int64_t expires; /* seconds since 1970, or KEYS_NEVER */
 };
 
 struct keys {
@@ -129,7 +128,7 @@ static int add(struct keys *k, char *line, const char *path, unsigned number, st
 {
     char *rest = line;
     const char *words[4] = {0};
-    struct key key = {.expires = NEVER};
+    struct key key = {.expires = KEYS_NEVER};
     int count = 0;
 
     line[strcspn(line, "#\r\n")] = 0;
@@ -228,15 +227,21 @@ static void write_hex(const unsigned char *bytes, size_t length, char *out)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* Appends the line, after a line end that the last one may lack. */
-static int append_line(int fd, const char *name, const char *key, const char *path, struct err *e)
+void keys_entry(const struct keys *k, size_t index, struct keys_entry *out)
 {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
+    out->name = k->list[index].name;
+    out->expires_s = k->list[index].expires;
+    write_hex(k->list[index].hash, sizeof k->list[index].hash, out->hash);
+}
+
+/* Appends the line, after a line end that the last one may lack. */
+static int append_line(int fd, const char *name, const unsigned char hash[SHA256_DIGEST_LENGTH],
+                       const char *path, struct err *e)
+{
     char hex[2 * SHA256_DIGEST_LENGTH + 1], line[LINE_MAX_LENGTH], last = '\n';
     struct stat info;
 
-    SHA256((const unsigned char *)key, strlen(key), hash);
-    write_hex(hash, sizeof hash, hex);
+    write_hex(hash, SHA256_DIGEST_LENGTH, hex);
     if (fstat(fd, &info) < 0 || (info.st_size > 0 && pread(fd, &last, 1, info.st_size - 1) != 1))
         return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
     int length = snprintf(line, sizeof line, "%s%s %s\n", last == '\n' ? "" : "\n", name, hex);
@@ -245,35 +250,70 @@ static int append_line(int fd, const char *name, const char *key, const char *pa
     return 0;
 }
 
-int keys_create(const char *path, const char *name, char key[KEYS_KEY_BYTES], struct err *e)
+/* May the name and the hash be added to the file as it is now? */
+static int check_new(const char *path, const char *name,
+                     const unsigned char hash[SHA256_DIGEST_LENGTH], struct err *e)
 {
-    unsigned char random[KEY_RANDOM_BYTES];
     struct keys *k;
-    int code = 0;
+    int code = keys_load(path, &k, e);
+
+    if (code < 0)
+        return code;
+    for (size_t i = 0; i < k->count && code == 0; i++) {
+        if (strcmp(k->list[i].name, name) == 0)
+            code = err_set(e, ERR_INPUT, "%s has a key of the name %s already", path, name);
+        else if (CRYPTO_memcmp(k->list[i].hash, hash, SHA256_DIGEST_LENGTH) == 0)
+            code = err_set(e, ERR_INPUT, "%s has this key already, as %s", path, k->list[i].name);
+    }
+    if (code == 0 && k->count == KEYS_MAX)
+        code = err_set(e, ERR_INPUT, "%s: no room for more than %d keys", path, KEYS_MAX);
+    keys_free(k);
+    return code;
+}
+
+static int append(const char *path, const char *name, const char *key, size_t length, struct err *e)
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
 
     if (!is_name(name))
         return err_set(e, ERR_INPUT, "a name is 1 to %d of letters, digits, '.', '_' and '-'",
                        NAME_MAX_LENGTH);
+    SHA256((const unsigned char *)key, length, hash);
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX) < 0) { /* two of us at once must not both find the name free */
+    int code = 0;
+    if (flock(fd, LOCK_EX) < 0) /* two of us at once must not both find the name free */
         code = err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-    } else if ((code = keys_load(path, &k, e)) == 0) {
-        for (size_t i = 0; i < k->count && code == 0; i++)
-            if (strcmp(k->list[i].name, name) == 0)
-                code = err_set(e, ERR_INPUT, "%s has a key of the name %s already", path, name);
-        if (code == 0 && k->count == KEYS_MAX)
-            code = err_set(e, ERR_INPUT, "%s: no room for more than %d keys", path, KEYS_MAX);
-        keys_free(k);
-    }
-    if (code == 0) {
-        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-            panic("getrandom: %s", strerror(errno));
-        memcpy(key, KEY_PREFIX, sizeof KEY_PREFIX);
-        write_hex(random, sizeof random, key + sizeof KEY_PREFIX - 1);
-        code = append_line(fd, name, key, path, e);
-    }
+    if (code == 0)
+        code = check_new(path, name, hash, e);
+    if (code == 0)
+        code = append_line(fd, name, hash, path, e);
     close(fd);
     return code;
+}
+
+int keys_create(const char *path, const char *name, char key[KEYS_KEY_BYTES], struct err *e)
+{
+    unsigned char random[KEY_RANDOM_BYTES];
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        panic("getrandom: %s", strerror(errno));
+    memcpy(key, KEY_PREFIX, sizeof KEY_PREFIX);
+    write_hex(random, sizeof random, key + sizeof KEY_PREFIX - 1);
+    int code = append(path, name, key, strlen(key), e);
+    if (code < 0)
+        explicit_bzero(key, KEYS_KEY_BYTES);
+    return code;
+}
+
+int keys_add(const char *path, const char *name, const char *key, size_t length, struct err *e)
+{
+    if (length < KEYS_MIN_LENGTH || length > KEYS_MAX_LENGTH)
+        return err_set(e, ERR_INPUT, "a key has %d to %d characters, this one %zu", KEYS_MIN_LENGTH,
+                       KEYS_MAX_LENGTH, length);
+    for (size_t i = 0; i < length; i++)
+        if (key[i] <= ' ' || key[i] > '~')
+            return err_set(e, ERR_INPUT, "a key is of printable ASCII without spaces");
+    return append(path, name, key, length, e);
 }

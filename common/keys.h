@@ -5,11 +5,15 @@
 #define NEWSMILL_KEYS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "err.h"
 
 #define KEYS_KEY_BYTES 64 /* room for a key's text and its NUL */
 #define KEYS_MAX       10000
+/* Of a key that is added: it must fit a header line, and be too long to be guessed. */
+#define KEYS_MIN_LENGTH 16
+#define KEYS_MAX_LENGTH 512
 
 struct keys;
 
@@ -17,6 +21,15 @@ struct keys;
 int keys_load(const char *path, struct keys **out, struct err *e);
 void keys_free(struct keys *k);
 size_t keys_count(const struct keys *k);
+
+/* One key of the file, for listing. */
+struct keys_entry {
+    const char *name;  /* borrowed from the keys */
+    char hash[65];     /* SHA-256 in hex */
+    int64_t expires_s; /* since 1970; KEYS_NEVER */
+};
+#define KEYS_NEVER INT64_MAX
+void keys_entry(const struct keys *k, size_t index, struct keys_entry *out);
 
 /* The name of the key that `key` is, NULL when it is none or has expired. Compares hashes in
  * constant time, over all keys. The name is borrowed from `k`. */
@@ -26,5 +39,10 @@ const char *keys_check(const struct keys *k, const char *key, size_t length);
  * it is not kept anywhere else. A name is letters, digits, '.', '_' and '-', at most 64, and not in
  * the file yet. Returns 0, ERR_INPUT or ERR_CONFIG. */
 int keys_create(const char *path, const char *name, char key[KEYS_KEY_BYTES], struct err *e);
+
+/* Appends the hash of a key that exists already, with the same care. The key is printable ASCII
+ * without spaces, KEYS_MIN_LENGTH to KEYS_MAX_LENGTH bytes, and not in the file under any name.
+ * Returns 0, ERR_INPUT or ERR_CONFIG. */
+int keys_add(const char *path, const char *name, const char *key, size_t length, struct err *e);
 
 #endif

@@ -224,6 +224,8 @@ int rds_command(struct rds *r, int argc, const char *const *argv, const size_t *
         redisSetTimeout(r->context, timeval_of(r->socket_timeout_ms));
     }
     redisReply *got = redisCommandArgv(r->context, argc, (const char **)(uintptr_t)argv, lengths);
+    if (!got && r->context->err == REDIS_ERR_IO && errno == EAGAIN)
+        return err_set(e, ERR_AGAIN, "connection: no answer in %d ms", r->socket_timeout_ms);
     if (!got)
         return err_set(e, ERR_AGAIN, "connection: %s", r->context->errstr);
     if (got->type == REDIS_REPLY_ERROR) {

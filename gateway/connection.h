@@ -31,8 +31,8 @@ struct connection {
     int64_t deadline_ms; /* 0: none */
     bool ended;          /* the client sends no more */
     bool close;          /* after the answer that is on the way */
-    bool served;         /* a request was answered: the client knows that an idle one may be ended */
-    bool advancing;      /* connection_advance() is on the stack */
+    bool served;    /* a request was answered: the client knows that an idle one may be ended */
+    bool advancing; /* connection_advance() is on the stack */
 };
 
 struct http_exchange {

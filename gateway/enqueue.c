@@ -13,6 +13,7 @@
 #include "common/article.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/rds_advice.h"
 #include "enqueue_lua.h"
 #include "gateway.h"
 
@@ -169,7 +170,7 @@ static void answer_refused(struct http_exchange *x, const char *why)
     int code_length = (int)strcspn(why, " :");
     bool full = strncmp(why, "OOM", 3) == 0;
 
-    log_warn("enqueue.refused", "reason=\"%s\"", why);
+    log_warn("enqueue.refused", "reason=\"%s\" advice=\"%s\"", why, rds_advice(why));
     snprintf(text, sizeof text, "the queue takes no article now (%.*s)",
              code_length < 32 ? code_length : 32, why);
     http_answer_detail(x, 503, full ? RETRY_LATER : RETRY_SOON, text);

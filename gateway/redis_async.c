@@ -48,8 +48,8 @@ struct redis_async {
     int64_t deadline_ms;                    /* when CONNECTING or PREPARING */
     TAILQ_HEAD(commands, command) commands; /* under way, oldest first */
     size_t command_count, command_bytes;
-    char lost[512]; /* why the connection went */
-    bool quiet;     /* its loss is logged already, until it is back */
+    char lost[512];   /* why the connection went */
+    char logged[512]; /* the last of these that was logged; "" while it is there */
 };
 
 static void connect_now(struct redis_async *r);
@@ -59,10 +59,11 @@ static void forget_context(struct redis_async *r)
     r->context = NULL;
     r->state = DOWN;
     r->connect_at_ms = clock_ms() + backoff_next_ms(&r->backoff);
-    if (r->quiet)
+    if (strcmp(r->lost, r->logged) == 0)
         return;
-    r->quiet = true; /* until it is back */
-    slot_count(r->slot, SLOT_AWAY, 1);
+    if (!*r->logged)
+        slot_count(r->slot, SLOT_AWAY, 1);
+    memcpy(r->logged, r->lost, sizeof r->logged);
     log_warn("redis.lost", "reason=\"%s\" advice=\"%s\"", r->lost, rds_advice(r->lost));
 }
 
@@ -111,7 +112,7 @@ static void on_prepared(redisAsyncContext *context, void *answer, void *last)
         memcpy(r->sha, reply->str, sizeof r->sha);
     } else if (last) {
         r->state = READY;
-        r->quiet = false;
+        *r->logged = 0;
         backoff_reset(&r->backoff);
         log_info("redis.connected", "%s=%s", r->address.unix_path ? "path" : "host",
                  r->address.unix_path ? r->address.unix_path : r->address.host);
@@ -199,7 +200,7 @@ void redis_async_free(struct redis_async *r)
 {
     if (!r)
         return;
-    r->quiet = true;
+    snprintf(r->logged, sizeof r->logged, "connection: closed"); /* by ourselves: no news */
     drop(r, "closed");
     rds_address_fini(&r->address);
     free(r);

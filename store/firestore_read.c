@@ -171,7 +171,8 @@ int firestore_publications(struct store *store,
 struct words {
     struct firestore_store *store;
     struct buf parent; /* of the collection, encoded for an address */
-    char *last_word;   /* NULL: from the top */
+    char *last_name;   /* full name of the last document; NULL: from the top */
+    char *last_word;
     uint64_t last_count;
     uint64_t left; /* rows */
     int (*row)(void *, const struct store_frequency *);
@@ -179,6 +180,8 @@ struct words {
     struct err *e;
 };
 
+/* By name in the end: an index sees only the first 1,500 bytes of a word. (The index of count and
+ * word has the name behind them anyway.) */
 static void write_words_query(void *context, size_t rows, struct buf *out)
 {
     const struct words *w = context;
@@ -187,13 +190,16 @@ static void write_words_query(void *context, size_t rows, struct buf *out)
 
     buf_append_text(out, "{\"structuredQuery\":{\"from\":[{\"collectionId\":\"ent\"}],\"orderBy\":["
                          "{\"field\":{\"fieldPath\":\"count\"},\"direction\":\"DESCENDING\"},"
-                         "{\"field\":{\"fieldPath\":\"word\"},\"direction\":\"ASCENDING\"}],");
-    if (w->last_word) {
+                         "{\"field\":{\"fieldPath\":\"word\"},\"direction\":\"ASCENDING\"},"
+                         "{\"field\":{\"fieldPath\":\"__name__\"},\"direction\":\"ASCENDING\"}],");
+    if (w->last_name) {
         buf_printf(out,
                    "\"startAt\":{\"before\":false,\"values\":[{\"integerValue\":\"%llu\"},"
                    "{\"stringValue\":",
                    (unsigned long long)count);
         json_append_string(out, w->last_word, strlen(w->last_word));
+        buf_append_text(out, "},{\"referenceValue\":");
+        json_append_string(out, w->last_name, strlen(w->last_name));
         buf_append_text(out, "}]},");
     }
     buf_printf(out, "\"limit\":%zu}}", rows);
@@ -208,8 +214,18 @@ static int by_count(const void *a, const void *b)
     return strcmp(x->label, y->label);
 }
 
-static int give_word(struct words *w, const cJSON *fields)
+static void set_last(struct words *w, const char *name, const char *word, uint64_t count)
 {
+    free(w->last_name);
+    free(w->last_word);
+    w->last_name = xstrdup(name);
+    w->last_word = xstrdup(word);
+    w->last_count = count;
+}
+
+static int give_word(struct words *w, const cJSON *document)
+{
+    const cJSON *fields = json_member(document, "fields");
     const cJSON *labels =
         json_member(json_member(json_member(fields, "labels"), "mapValue"), "fields");
     size_t capacity = cJSON_IsObject(labels) ? (size_t)cJSON_GetArraySize(labels) : 0;
@@ -228,9 +244,7 @@ static int give_word(struct words *w, const cJSON *fields)
             sorted[f.label_count++] = (struct batch_label){.label = label->string, .count = count};
     }
     qsort(sorted, f.label_count, sizeof *sorted, by_count);
-    free(w->last_word);
-    w->last_word = xstrdup(f.word);
-    w->last_count = f.count;
+    set_last(w, json_text(json_member(document, "name")), f.word, f.count);
     int code = w->row(w->context, &f);
     free(sorted);
     return code;
@@ -252,7 +266,7 @@ static int give_page(struct words *w, bool *more)
         if (!document || code != 0)
             continue;
         got++;
-        code = give_word(w, json_member(document, "fields"));
+        code = give_word(w, document);
     }
     cJSON_Delete(tree);
     w->left -= got < w->left ? got : w->left;
@@ -273,22 +287,34 @@ static void append_segment(struct buf *out, const char *bytes, size_t length)
     }
 }
 
+/* The row after which a list goes on, where its document must be. */
+static void set_cursor(struct words *w, const char *publication, const struct store_cursor *after)
+{
+    struct buf name;
+
+    buf_init(&name, 8 * FIRESTORE_ID_MAX_BYTES);
+    buf_printf(&name, "%s/publications/", w->store->root);
+    firestore_id(publication, strlen(publication), &name);
+    buf_append_text(&name, "/ent/");
+    firestore_id(after->word, strlen(after->word), &name);
+    set_last(w, name.bytes, after->word, after->count);
+    buf_fini(&name);
+}
+
 int firestore_frequencies(struct store *store, const char *publication,
                           const struct store_cursor *after, uint64_t limit,
                           int (*row)(void *, const struct store_frequency *), void *context,
                           struct err *e)
 {
-    bool resumed = after && after->word, more = true;
     struct words w = {
         .store = (struct firestore_store *)store,
-        .last_word = resumed ? xstrdup(after->word) : NULL,
-        .last_count = resumed ? after->count : 0,
         .left = limit ? limit : UINT64_MAX,
         .row = row,
         .context = context,
         .e = e,
     };
     struct buf id;
+    bool more = true;
     int code = 0;
 
     buf_init(&id, 2 * FIRESTORE_ID_MAX_BYTES);
@@ -296,10 +322,13 @@ int firestore_frequencies(struct store *store, const char *publication,
     buf_append_text(&w.parent, "/publications/");
     firestore_id(publication, strlen(publication), &id);
     append_segment(&w.parent, id.bytes, id.length);
+    if (after && after->word)
+        set_cursor(&w, publication, after);
     while (code == 0 && more)
         code = give_page(&w, &more);
     buf_fini(&id);
     buf_fini(&w.parent);
+    free(w.last_name);
     free(w.last_word);
     return code;
 }

@@ -24,11 +24,26 @@
 
 #define MAX_BODY_BYTES (10 << 20) /* Firestore's limit */
 
-enum fault { NONE, DROP, LOST, STATUS, UNSURE, STALL, LATE, HALF, GARBAGE, SHARED, RETRY, FAULTS };
+enum fault {
+    NONE,
+    DROP,
+    LOST,
+    STATUS,
+    UNSURE,
+    STALL,
+    LATE,
+    HALF,
+    GARBAGE,
+    SHARED,
+    RETRY,
+    INVALID,
+    HUGE,
+    FAULTS
+};
 
-static const char *const fault_names[FAULTS] = {"none",    "drop",   "lost", "status",
-                                                "unsure",  "stall",  "late", "half",
-                                                "garbage", "shared", "retry"};
+static const char *const fault_names[FAULTS] = {"none",  "drop",    "lost", "status",  "unsure",
+                                                "stall", "late",    "half", "garbage", "shared",
+                                                "retry", "invalid", "huge"};
 
 static struct server {
     struct event_base *base;
@@ -96,6 +111,20 @@ static void reply_half(struct evhttp_request *r, const char *text)
     evhttp_send_reply_start(r, 200, "OK");
     evbuffer_add(body, text, strlen(text) / 2);
     evhttp_send_reply_chunk_with_cb(r, body, cut_soon, NULL);
+    evbuffer_free(body);
+}
+
+/* A whole answer behind more white space than anyone should read. */
+static void reply_huge(struct evhttp_request *r)
+{
+    static char spaces[1 << 20];
+    struct evbuffer *body = evbuffer_new();
+
+    memset(spaces, ' ', sizeof spaces);
+    for (int i = 0; i < 20; i++)
+        evbuffer_add(body, spaces, sizeof spaces);
+    evbuffer_add_printf(body, "{\"commitTime\":\"2026-01-01T00:00:00Z\"}");
+    evhttp_send_reply(r, 200, "OK", body);
     evbuffer_free(body);
 }
 
@@ -167,7 +196,7 @@ static void set_faults(const char *text)
 static bool is_applied(enum fault fault)
 {
     return fault == NONE || fault == LOST || fault == UNSURE || fault == LATE || fault == HALF ||
-           fault == SHARED;
+           fault == SHARED || fault == HUGE;
 }
 
 static int count_markers(const cJSON *body)
@@ -200,6 +229,9 @@ static void answer_commit(struct evhttp_request *r, enum fault fault)
     case HALF:
         reply_half(r, done);
         break;
+    case HUGE:
+        reply_huge(r);
+        break;
     case GARBAGE:
         reply(r, 200, "text/html", "<html>please sign in</html>");
         break;
@@ -209,6 +241,9 @@ static void answer_commit(struct evhttp_request *r, enum fault fault)
     case RETRY:
         evhttp_add_header(evhttp_request_get_output_headers(r), "Retry-After", "1");
         reply_error(r, 503, "UNAVAILABLE", "in a second");
+        break;
+    case INVALID:
+        reply_error(r, 400, "INVALID_ARGUMENT", "for the test");
         break;
     default: /* STALL, LATE: the client gives up */
         break;
@@ -350,7 +385,7 @@ static void accept_at(int listener, SSL_CTX *tls)
 static void run(int listener, int plain_listener, const struct firestore_stub_options *o)
 {
     static const char *const names[] = {"requests", "commits", "applied", "writes",
-                                        "markers",  "ledger",  "faults",  "unauthorized"};
+                                        "markers",  "ledger",  "failed",  "unauthorized"};
     SSL_CTX *tls = o && o->certificate ? SSL_CTX_new(TLS_server_method()) : NULL;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

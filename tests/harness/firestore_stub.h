@@ -33,13 +33,15 @@ void firestore_stub_stop(struct firestore_stub *s);
  *   half       applied, and half of an answer
  *   garbage    not applied, 200 with a page that is not Firestore's
  *   shared     as `lost`, but only commits with several markers
- *   NAME=NUMBER with a whole number of at least 1: the next NUMBER commits, whatever the shares
+ *   huge       applied, and 20 MiB of white space before the answer
+ *   invalid    not applied, 400 INVALID_ARGUMENT
  *   retry      not applied, 503 with "Retry-After: 1"
+ *   NAME=NUMBER with a whole number of at least 1: the next NUMBER commits, whatever the shares
  */
 void firestore_stub_fail(struct firestore_stub *s, const char *faults);
 
 /* A number: "requests", "commits" (asked for), "applied", "writes" (documents in them), "markers"
- * (in them), "ledger" (refused because a marker was there), "faults", "tokens" (given out),
+ * (in them), "ledger" (refused because a marker was there), "failed", "tokens" (given out),
  * "unauthorized". */
 long firestore_stub_number(struct firestore_stub *s, const char *name);
 

@@ -34,6 +34,8 @@ struct proc {
  * path or a program of PATH. `env`: "NAME=value" entries added to ours, NULL-terminated, or NULL;
  * `args` without argv[0], NULL-terminated. */
 void proc_start(struct proc *p, const char *name, const char *const *env, const char *const *args);
+/* The next proc_start() finds the socket as systemd hands it over: descriptor 3, LISTEN_FDS. */
+void proc_hand_over(int fd);
 /* Waits for its end; returns the exit code, 1000 + signal, or -1 when timeout_ms passed. */
 int proc_wait(struct proc *p, int timeout_ms);
 int proc_stop(struct proc *p, int signal, int timeout_ms); /* signal, then wait */
@@ -43,6 +45,11 @@ int proc_run(const char *name, const char *const *env, const char *const *args, 
              char **output, int timeout_ms);
 /* True when the log has the text. */
 bool proc_logged(const struct proc *p, const char *text);
+int proc_log_count(const struct proc *p, const char *text); /* how often */
+/* Processor time of it and its living children so far, in ms. */
+long proc_cpu_ms(const struct proc *p);
+/* A process forked by a test itself, in a group of its own: dies with harness_end() too. */
+void proc_adopt(pid_t pid);
 /* The pids of its direct children, up to max; returns their number. */
 int proc_children(const struct proc *p, pid_t *pids, int max);
 

@@ -31,6 +31,7 @@ static int started_count;
 static char *dirs[64];
 static int dir_count;
 static int log_number;
+static int handed_over = -1;
 
 void harness_setup(const char *argv0)
 {
@@ -107,6 +108,26 @@ bool wait_until(const char *what, int timeout_ms, bool (*condition)(void *), voi
     return true;
 }
 
+void proc_hand_over(int fd)
+{
+    handed_over = fd;
+}
+
+/* In the child. sd_listen_fds(3). */
+static void take_over(void)
+{
+    static char pid[32];
+
+    if (handed_over < 0)
+        return;
+    /* dup2 of a descriptor to itself would leave it to be closed by exec. */
+    if (handed_over == 3 ? fcntl(3, F_SETFD, 0) < 0 : dup2(handed_over, 3) < 0)
+        panic("descriptor 3: %s", strerror(errno));
+    snprintf(pid, sizeof pid, "LISTEN_PID=%d", getpid());
+    putenv(pid);
+    putenv((char *)(uintptr_t) "LISTEN_FDS=1");
+}
+
 static void exec_program(const char *name, const char *const *env, const char *const *args)
 {
     char path[PATH_MAX + 64];
@@ -122,6 +143,13 @@ static void exec_program(const char *name, const char *const *env, const char *c
     execvp(name, (char **)(uintptr_t)argv);
     fprintf(stderr, "exec %s: %s\n", name, strerror(errno));
     _exit(127);
+}
+
+void proc_adopt(pid_t pid)
+{
+    if (started_count == MAX_STARTED)
+        panic("too many processes in one test");
+    started[started_count++] = pid;
 }
 
 static pid_t spawn(const char *name, const char *const *env, const char *const *args, int out,
@@ -140,12 +168,11 @@ static pid_t spawn(const char *name, const char *const *env, const char *const *
         dup2(null, STDIN_FILENO);
         dup2(out, STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
+        take_over();
         exec_program(name, env, args);
     }
     setpgid(pid, pid);
-    if (started_count == MAX_STARTED)
-        panic("too many processes in one test");
-    started[started_count++] = pid;
+    proc_adopt(pid);
     return pid;
 }
 
@@ -160,6 +187,7 @@ void proc_start(struct proc *p, const char *name, const char *const *env, const 
     if (fd < 0)
         panic("%s: %s", p->log, strerror(errno));
     p->pid = spawn(name, env, args, fd, fd);
+    handed_over = -1;
     close(fd);
 }
 
@@ -240,6 +268,44 @@ bool proc_logged(const struct proc *p, const char *text)
 
     free(log);
     return found;
+}
+
+int proc_log_count(const struct proc *p, const char *text)
+{
+    char *log = read_all(p->log);
+    int count = 0;
+
+    for (const char *at = log; (at = strstr(at, text)); at += strlen(text))
+        count++;
+    free(log);
+    return count;
+}
+
+static long cpu_ms(pid_t pid)
+{
+    unsigned long user = 0, system = 0;
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r"); /* proc(5): utime and stime are fields 14 and 15 */
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+               &system) != 2)
+        user = system = 0;
+    fclose(file);
+    return (long)((user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+}
+
+long proc_cpu_ms(const struct proc *p)
+{
+    pid_t pids[64];
+    int count = proc_children(p, pids, 64);
+    long sum = cpu_ms(p->pid);
+
+    for (int i = 0; i < count; i++)
+        sum += cpu_ms(pids[i]);
+    return sum;
 }
 
 int proc_children(const struct proc *p, pid_t *pids, int max)

@@ -10,7 +10,7 @@ import reference
 SHOWN = 20
 
 
-def run_newsmill(program, texts):
+def run_newsmill(program, texts, environment=None):
     with tempfile.NamedTemporaryFile("w", suffix=".ndjson", encoding="utf-8") as file:
         for text in texts:
             file.write(json.dumps({"content": text}) + "\n")
@@ -18,7 +18,7 @@ def run_newsmill(program, texts):
         start = time.perf_counter()
         run = subprocess.run(
             [program, "entities", "--model", reference.MODEL, "--ndjson", "--tokens", file.name],
-            stdout=subprocess.PIPE, check=False)
+            stdout=subprocess.PIPE, check=False, env=environment)
         seconds = time.perf_counter() - start
     if run.returncode != 0:
         sys.exit(f"parity: newsmill entities ended with {run.returncode}")
@@ -39,16 +39,9 @@ def differences(what, text, expected, found):
     return [f"{side}: {what} {x} {text[x[0]:x[1]]!r}" for x, side in lines]
 
 
-def main(program, corpus):
-    texts = [content for content, _ in reference.articles(corpus)]
-    if not texts:
-        sys.exit(f"parity: no articles in {corpus}")
+def check(program, texts, docs):
+    """Shows the first differences; returns tokens, entities, texts that differ, seconds of ours."""
     answers, seconds = run_newsmill(program, texts)
-    nlp = reference.load()
-    start = time.perf_counter()
-    docs = list(nlp.pipe(texts))
-    spacy_seconds = time.perf_counter() - start
-
     token_count = entity_count = bad_texts = shown = 0
     for number, (text, doc, answer) in enumerate(zip(texts, docs, answers), 1):
         token_count += len(doc)
@@ -60,9 +53,21 @@ def main(program, corpus):
                   if e["text"] != text[e["start"]:e["end"]]]
         bad_texts += bool(lines)
         for line in lines[:SHOWN - shown]:
-            print(f"article {number}: {line}")
+            print(f"text {number}: {line}")
             shown += 1
-    print(f"parity: {len(texts)} texts, {token_count} tokens, {entity_count} entities; "
+    return token_count, entity_count, bad_texts, seconds
+
+
+def main(program, corpus):
+    texts = [content for content, _ in reference.articles(corpus)]
+    if not texts:
+        sys.exit(f"parity: no articles in {corpus}")
+    nlp = reference.load()
+    start = time.perf_counter()
+    docs = list(nlp.pipe(texts))
+    spacy_seconds = time.perf_counter() - start
+    tokens, entities, bad_texts, seconds = check(program, texts, docs)
+    print(f"parity: {len(texts)} texts, {tokens} tokens, {entities} entities; "
           f"{bad_texts} texts differ")
     print(f"parity: spaCy {spacy_seconds:.2f} s; newsmill {seconds:.2f} s with start and load")
     return 1 if bad_texts else 0

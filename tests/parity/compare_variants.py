@@ -91,28 +91,15 @@ def make(v, folder, texts, seed):
     nlp.to_disk(folder)
 
 
-def check(program, texts, folder):
-    reference.MODEL = str(folder)
-    answers, _ = compare.run_newsmill(program, texts)
-    tokens = entities = bad = 0
-    for text, doc, answer in zip(texts, reference.load().pipe(texts), answers):
-        tokens += len(doc)
-        entities += len(doc.ents)
-        found = [[e["start"], e["end"], e["label"]] for e in answer["entities"]]
-        lines = compare.differences("token", text, reference.tokens(doc), answer["tokens"])
-        lines += compare.differences("entity", text, reference.entities(doc), found)
-        bad += bool(lines)
-        print("".join(f"  {line}\n" for line in lines[:3]), end="")
-    return tokens, entities, bad
-
-
 def main(program, corpus):
     texts = [content for content, _ in reference.articles(corpus)][:ARTICLES]
     failed = 0
     for seed, (name, variant) in enumerate(VARIANTS.items()):
         with tempfile.TemporaryDirectory() as folder:
             make(variant, pathlib.Path(folder), texts, seed)
-            tokens, entities, bad = check(program, texts, pathlib.Path(folder))
+            reference.MODEL = folder
+            docs = reference.load().pipe(texts)
+            tokens, entities, bad, _ = compare.check(program, texts, docs)
         print(f"parity: {name}: {tokens} tokens, {entities} entities; {bad} texts differ")
         failed += bad > 0 or entities == 0
     return 1 if failed else 0

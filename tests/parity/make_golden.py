@@ -1,27 +1,33 @@
-"""Writes what spaCy finds in the sample, and what newsmill must count from it."""
+"""Writes what spaCy finds in the sample and at the edges, and what newsmill must count from it."""
 import collections
 import json
 import pathlib
 import sys
 
+import edge_corpus
 import reference
 
 SKIPPED = {"CARDINAL", "MONEY", "ORDINAL", "DATE", "TIME"}  # the default of skip_labels
 
 
-def write(path, rows):
+def write(path, rows, ascii_only=False):
     with open(path, "w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+            file.write(json.dumps(row, ensure_ascii=ascii_only, separators=(",", ":")) + "\n")
     print(f"{path.name}: {len(rows)} lines")
 
 
 def main(corpus, folder):
     folder = pathlib.Path(folder)
     rows = list(reference.articles(corpus))
-    docs = list(reference.load().pipe(content for content, _ in rows))
+    nlp = reference.load()
+    docs = list(nlp.pipe(content for content, _ in rows))
     write(folder / "golden_entities.ndjson",
           [{"tokens": reference.tokens(doc), "entities": reference.entities(doc)} for doc in docs])
+    edges = edge_corpus.texts()
+    write(folder / "golden_edge.ndjson",
+          [{"content": text, "tokens": reference.tokens(doc), "entities": reference.entities(doc)}
+           for text, doc in zip(edges, nlp.pipe(edges))], ascii_only=True)
 
     articles = collections.Counter()
     words = collections.defaultdict(collections.Counter)  # (publication, word) -> label -> count

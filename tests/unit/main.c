@@ -5,6 +5,8 @@ void suite_article(void);
 void suite_batch(void);
 void suite_conf(void);
 void suite_csv(void);
+void suite_dead_entry(void);
+void suite_firestore_commit(void);
 void suite_firestore_ids(void);
 void suite_firestore_status(void);
 void suite_head(void);
@@ -30,6 +32,8 @@ static const struct test_suite suites[] = {
     {"batch", suite_batch},
     {"conf", suite_conf},
     {"csv", suite_csv},
+    {"dead_entry", suite_dead_entry},
+    {"firestore_commit", suite_firestore_commit},
     {"firestore_ids", suite_firestore_ids},
     {"firestore_status", suite_firestore_status},
     {"head", suite_head},

@@ -13,7 +13,7 @@ void fixture_conf(struct conf *conf)
     static char kind[] = "sqlite", path[300];
 
     snprintf(path, sizeof path, "%s/data/newsmill.db", harness_dir());
-    *conf = (struct conf){.store = {.kind = kind, .path = path}};
+    *conf = (struct conf){.savers = {.max_batches = 8}, .store = {.kind = kind, .path = path}};
 }
 
 int64_t fixture_now_ms(void)

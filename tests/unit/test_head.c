@@ -30,7 +30,7 @@ static int parse(const char *text)
 /* A request with this line and these headers. */
 static int parse_with(const char *line, const char *headers)
 {
-    char text[512];
+    char text[4096];
 
     snprintf(text, sizeof text, "%s\r\n%s\r\n", line, headers);
     return parse(text);

@@ -143,6 +143,49 @@ static void test_create(void)
     harness_end();
 }
 
+static void not_added(const char *name, const char *key, const char *part)
+{
+    struct err e;
+
+    CU_ASSERT_EQUAL(keys_add(path, name, key, strlen(key), &e), ERR_INPUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, part));
+}
+
+static void test_add(void)
+{
+    char made[KEYS_KEY_BYTES], longest[KEYS_MAX_LENGTH + 2];
+    struct keys_entry entry;
+    struct keys *k;
+    struct err e;
+
+    write_file("secret " SECRET " 2999-12-31T23:59:59Z\n");
+    CU_ASSERT_EQUAL_FATAL(keys_add(path, "old", "an-existing-key-of-theirs", 25, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(keys_create(path, "made", made, &e), 0);
+    not_added("old", "another-existing-key", "old already");
+    not_added("other", "an-existing-key-of-theirs", "this key already, as old");
+    not_added("other", made, "this key already, as made");
+    not_added("other", "fifteen-letters", "16 to 512 characters");
+    not_added("other", "with a space in the key", "without spaces");
+    not_added("other", "with-\xc3\xa9-in-the-key", "ASCII");
+    not_added("a b", "another-existing-key", "a name is");
+    memset(longest, 'x', sizeof longest);
+    longest[KEYS_MAX_LENGTH + 1] = 0;
+    not_added("other", longest, "this one 513");
+    CU_ASSERT_EQUAL(keys_add(path, "long", longest, KEYS_MAX_LENGTH, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(keys_load(path, &k, &e), 0);
+    CU_ASSERT_EQUAL(keys_count(k), 4);
+    CU_ASSERT_STRING_EQUAL(check(k, "an-existing-key-of-theirs"), "old");
+    keys_entry(k, 0, &entry);
+    CU_ASSERT_STRING_EQUAL(entry.name, "secret");
+    CU_ASSERT_STRING_EQUAL(entry.hash, SECRET);
+    CU_ASSERT_EQUAL(entry.expires_s, 32503679999);
+    keys_entry(k, 1, &entry);
+    CU_ASSERT_STRING_EQUAL(entry.name, "old");
+    CU_ASSERT_EQUAL(entry.expires_s, KEYS_NEVER);
+    keys_free(k);
+    harness_end();
+}
+
 void suite_keys(void);
 
 void suite_keys(void)
@@ -153,4 +196,5 @@ void suite_keys(void)
     CU_add_test(suite, "expiry", test_expiry);
     CU_add_test(suite, "what is refused", test_refused);
     CU_add_test(suite, "create", test_create);
+    CU_add_test(suite, "add", test_add);
 }

@@ -98,6 +98,21 @@ const char *ner_model_label(const struct ner_model *model, size_t label)
     return model->transitions->labels[label];
 }
 
+void ner_model_info(const struct ner_model *model, struct ner_model_info *out)
+{
+    const struct weights *w = model->weights;
+
+    *out = (struct ner_model_info){
+        .component = model->about.ner,
+        .encoder = model->about.tok2vec,
+        .width = w->width,
+        .depth = w->depth,
+        .window = w->window,
+        .vector_rows = model->vectors ? vectors_rows(model->vectors) : 0,
+        .vector_width = w->vector_width,
+    };
+}
+
 struct ner *ner_new(const struct ner_model *model)
 {
     size_t with_halo = TILE + 2 * encoder_halo(model->weights);

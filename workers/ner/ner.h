@@ -45,6 +45,15 @@ void ner_model_close(struct ner_model *model);
 size_t ner_model_label_count(const struct ner_model *model);
 const char *ner_model_label(const struct ner_model *model, size_t label); /* "PERSON", … */
 
+/* What a model is made of, for people to read. */
+struct ner_model_info {
+    const char *component;       /* folder of the ner component; these two live with the model */
+    const char *encoder;         /* folder of the shared tok2vec it listens to; "": its own */
+    size_t width, depth, window; /* of the encoder: of a vector, layers, neighbours a side */
+    size_t vector_rows, vector_width; /* static vectors; 0: it uses none */
+};
+void ner_model_info(const struct ner_model *model, struct ner_model_info *out);
+
 /* Working memory over `model`, which is borrowed and must outlive it. */
 struct ner *ner_new(const struct ner_model *model);
 void ner_free(struct ner *ner);

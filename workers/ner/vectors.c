@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
 #include "msgpack_read.h"
 #include "read_file.h"
 
@@ -17,15 +16,16 @@
 #define MAX_KEYS_BYTES ((size_t)512 << 20)
 #define MAX_KEYS       (1u << 24)
 
-struct slot {
-    uint64_t key;
-    int64_t row; /* -1: free */
-};
+#define NO_ROW UINT32_MAX
 
 struct vectors {
+    char *bytes;  /* the file; the table stands in it, so that it is in memory once */
     float *table; /* [rows, width] */
     size_t rows, width;
-    struct slot *slots; /* open addressing, a power of two, at most half full */
+    /* Open addressing, a power of two, at most three quarters full; two arrays, for lack of
+     * padding. */
+    uint64_t *keys;
+    uint32_t *row_of; /* NO_ROW: free */
     size_t slot_count;
 };
 
@@ -53,26 +53,32 @@ void vectors_free(struct vectors *v)
 {
     if (!v)
         return;
-    free(v->table);
-    free(v->slots);
+    free(v->bytes);
+    free(v->keys);
+    free(v->row_of);
     free(v);
 }
 
-/* Keys are hashes already, all but the few reserved symbols. */
-static struct slot *slot_of(const struct vectors *v, uint64_t key)
+/* Where a key is or would go. Keys are hashes already, all but the few reserved symbols. */
+static size_t slot_of(const struct vectors *v, uint64_t key)
 {
     size_t at = (size_t)(key ^ key >> 32) & (v->slot_count - 1);
 
-    while (v->slots[at].row >= 0 && v->slots[at].key != key)
+    while (v->row_of[at] != NO_ROW && v->keys[at] != key)
         at = (at + 1) & (v->slot_count - 1);
-    return &v->slots[at];
+    return at;
 }
 
 const float *vectors_find(const struct vectors *v, uint64_t orth)
 {
-    const struct slot *slot = slot_of(v, orth);
+    uint32_t row = v->row_of[slot_of(v, orth)];
 
-    return slot->row < 0 ? NULL : v->table + (size_t)slot->row * v->width;
+    return row == NO_ROW ? NULL : v->table + (size_t)row * v->width;
+}
+
+size_t vectors_rows(const struct vectors *v)
+{
+    return v->rows;
 }
 
 /* The header of a .npy file (NEP 1): a Python dictionary in text. Returns where the data starts,
@@ -101,28 +107,28 @@ static size_t parse_header(char *bytes, size_t length, size_t *rows, size_t *col
 static int load_table(const char *directory, struct vectors *v, struct err *e)
 {
     size_t length, start, columns = 0;
-    char *bytes;
-    int rc = read_file(directory, TABLE, MAX_FILE_BYTES, &bytes, &length, e);
+    int rc = read_file(directory, TABLE, MAX_FILE_BYTES, &v->bytes, &length, e);
 
     if (rc < 0)
         return rc;
-    start = parse_header(bytes, length, &v->rows, &columns);
+    start = parse_header(v->bytes, length, &v->rows, &columns);
     if (!start)
-        rc = err_set(e, ERR_CONFIG, TABLE ": not a .npy file of <f4 in C order");
-    else if (columns != v->width)
-        rc = err_set(e, ERR_CONFIG, TABLE ": %zu wide where the network wants %zu", columns,
-                     v->width);
-    else if (v->rows > MAX_FILE_BYTES || v->rows * columns * sizeof(float) != length - start)
-        rc = err_set(e, ERR_CONFIG, TABLE ": data and shape differ in length");
-    if (rc == 0) {
-        v->table = gemm_alloc(v->rows * columns);
-        memcpy(v->table, bytes + start, length - start);
+        return err_set(e, ERR_CONFIG, TABLE ": not a .npy file of <f4 in C order");
+    if (columns != v->width)
+        return err_set(e, ERR_CONFIG, TABLE ": %zu wide where the network wants %zu", columns,
+                       v->width);
+    if (v->rows > MAX_FILE_BYTES || v->rows * columns * sizeof(float) != length - start)
+        return err_set(e, ERR_CONFIG, TABLE ": data and shape differ in length");
+    /* NEP 1 pads the header so that the data is aligned; where it is not, it moves down to be. */
+    if (start % sizeof(float)) {
+        memmove(v->bytes, v->bytes + start, length - start);
+        start = 0;
     }
-    free(bytes);
-    for (size_t i = 0; rc == 0 && i < v->rows * columns; i++)
+    v->table = (float *)(void *)(v->bytes + start);
+    for (size_t i = 0; i < v->rows * columns; i++)
         if (!isfinite(v->table[i]))
-            rc = err_set(e, ERR_CONFIG, TABLE ": holds a number that is not finite");
-    return rc;
+            return err_set(e, ERR_CONFIG, TABLE ": holds a number that is not finite");
+    return 0;
 }
 
 static int add_keys(const msgpack_object_map *map, struct vectors *v, struct err *e)
@@ -131,12 +137,24 @@ static int add_keys(const msgpack_object_map *map, struct vectors *v, struct err
 
     for (uint32_t i = 0; i < map->size; i++) {
         if (!msgpack_uint(&map->ptr[i].key, &key) || !msgpack_uint(&map->ptr[i].val, &row) ||
-            row >= v->rows)
+            row >= v->rows || row >= NO_ROW)
             return err_set(e, ERR_CONFIG, KEYS ": entry %u is not a key and a row of the table",
                            (unsigned)i);
-        *slot_of(v, key) = (struct slot){.key = key, .row = (int64_t)row};
+        size_t at = slot_of(v, key);
+        v->keys[at] = key;
+        v->row_of[at] = (uint32_t)row;
     }
     return 0;
+}
+
+static void make_slots(struct vectors *v, size_t keys)
+{
+    for (v->slot_count = 16; v->slot_count / 4 * 3 < keys;)
+        v->slot_count *= 2;
+    v->keys = xmalloc(v->slot_count * sizeof *v->keys);
+    v->row_of = xmalloc(v->slot_count * sizeof *v->row_of);
+    for (size_t i = 0; i < v->slot_count; i++)
+        v->row_of[i] = NO_ROW;
 }
 
 static int load_keys(const char *directory, struct vectors *v, struct err *e)
@@ -151,11 +169,7 @@ static int load_keys(const char *directory, struct vectors *v, struct err *e)
     if (root->type != MSGPACK_OBJECT_MAP || root->via.map.size > MAX_KEYS) {
         rc = err_set(e, ERR_CONFIG, KEYS ": not a map of at most %u", MAX_KEYS);
     } else {
-        for (v->slot_count = 16; v->slot_count < 2 * (size_t)root->via.map.size;)
-            v->slot_count *= 2;
-        v->slots = xmalloc(v->slot_count * sizeof *v->slots);
-        for (size_t i = 0; i < v->slot_count; i++)
-            v->slots[i].row = -1;
+        make_slots(v, root->via.map.size);
         rc = add_keys(&root->via.map, v, e);
     }
     msgpack_file_close(file);

@@ -14,6 +14,8 @@ struct vectors;
 int vectors_load(const char *directory, size_t width, struct vectors **out, struct err *e);
 void vectors_free(struct vectors *v);
 
+size_t vectors_rows(const struct vectors *v);
+
 /* The vector [width] of the word with this ORTH id; NULL where it has none. */
 const float *vectors_find(const struct vectors *v, uint64_t orth);
 
