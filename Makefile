@@ -86,7 +86,8 @@ $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT
 # The fuzz targets (MODE=fuzz and clang; `make fuzz` sees to both).
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers: $(FUZZERS)
-$(OUT)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(OUT)/libner.a $(OUT)/libcommon.a
+$(OUT)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(OBJ)/tests/harness/golden.o \
+               $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
 
 $(OBJ)/%.o: %.c
@@ -145,6 +146,10 @@ fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FU
 	@python3 -B tests/fuzz/make_seeds.py build/fuzz
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
+bench-savers:   ## increments a second into Google's Firestore emulator, against the original's way
+	@$(MAKE) --no-print-directory -s all
+	@tests/bench/bench-savers $(OUT)
+
 format:         ## rewrite the sources with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
@@ -154,7 +159,7 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-.PHONY: all tests fuzzers run test install lint parity parity-all fuzz format clean help
+.PHONY: all tests fuzzers run test install lint parity parity-all bench-savers fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

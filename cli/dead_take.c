@@ -103,7 +103,7 @@ static int take_chunk(void *context, const struct dead_row *rows, size_t count, 
         dead_entry_fini(&entries[i]);
         buf_fini(&renewed[i]);
     }
-    return done;
+    return done < 0 ? done : (int)move_count; /* what was gone is out of the list too */
 }
 
 int dead_take(struct dead_list *l, struct dead_options *o, struct err *e)

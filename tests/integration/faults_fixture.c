@@ -15,8 +15,7 @@
 
 struct faults faults;
 
-/* --- the farm under test ------------------------------------------------------------------------
- */
+/* --- the farm under test --------------------------------------------------------------------- */
 
 static bool logs_ready(void *context)
 {
@@ -142,8 +141,7 @@ void faults_expect_exact_and_stop(void)
     harness_end();
 }
 
-/* --- waiting costs nothing ----------------------------------------------------------------------
- */
+/* --- waiting costs nothing ------------------------------------------------------------------- */
 
 /* Runs `condition` and sees that the roles did not spin meanwhile: little processor time, and
  * retries no closer than the back-off allows. */

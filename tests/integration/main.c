@@ -3,6 +3,7 @@
 
 void suite_activation(void);
 void suite_cli(void);
+void suite_dead(void);
 void suite_farm(void);
 void suite_faults(void);
 void suite_firestore(void);
@@ -10,6 +11,7 @@ void suite_firestore_auth(void);
 void suite_firestore_emulator(void);
 void suite_gateway(void);
 void suite_queue(void);
+void suite_metrics(void);
 void suite_roles(void);
 void suite_upload(void);
 void suite_ways(void);
@@ -20,9 +22,11 @@ static const struct test_suite suites[] = {
     {"activation", suite_activation},
     {"upload", suite_upload},
     {"cli", suite_cli},
+    {"dead", suite_dead},
     {"farm", suite_farm},
     {"faults", suite_faults},
     {"ways", suite_ways},
+    {"metrics", suite_metrics},
     {"roles", suite_roles},
     {"firestore", suite_firestore},
     {"firestore_auth", suite_firestore_auth},

@@ -16,8 +16,7 @@
     "NEWSMILL_LONG" /* set: 100 restarts, and what they took is printed and checked                \
                      */
 
-/* --- faults that Redis names --------------------------------------------------------------------
- */
+/* --- faults that Redis names ----------------------------------------------------------------- */
 
 static void begin_readonly(void)
 {
@@ -236,8 +235,7 @@ static void test_unblocked(void)
     faults_expect_exact_and_stop();
 }
 
-/* --- many restarts ------------------------------------------------------------------------------
- */
+/* --- many restarts --------------------------------------------------------------------------- */
 
 struct back {
     int workers, savers, gateway; /* lines wanted */
@@ -285,8 +283,7 @@ static void test_restarts(void)
     faults_expect_exact_and_stop();
 }
 
-/* --- users and sockets --------------------------------------------------------------------------
- */
+/* --- users and sockets ----------------------------------------------------------------------- */
 
 static void write_password(const char *path, const char *password)
 {

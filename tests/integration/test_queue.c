@@ -45,7 +45,7 @@ static struct queue *enter(enum queue_list list, const char *instance, int slot,
 
 static void push_items(int count)
 {
-    redis_text(&redis, "FLUSHALL");
+    free(redis_text(&redis, "FLUSHALL"));
     for (int i = 0; i < count; i++)
         redis_int(&redis, "LPUSH newsmill:articles %d", i);
 }
@@ -266,7 +266,7 @@ static void test_waiting_moves_nothing(void)
                    "return table.concat(redis.call('LRANGE', 'newsmill:articles', 0, -1), ' ')");
     CU_ASSERT_STRING_EQUAL(list, "2 1 0");
     free(list);
-    redis_text(&redis, "FLUSHALL");
+    free(redis_text(&redis, "FLUSHALL"));
     CU_ASSERT_EQUAL(queue_wait(q, 20, &e), 0); /* nothing there: ends by itself */
     queue_free(q);
 }

@@ -327,40 +327,6 @@ static void test_systemd(void)
     finish();
 }
 
-/* --- metrics -----------------------------------------------------------------------------------
- */
-
-static bool has_metrics(void *context)
-{
-    struct http_answer answer;
-    const char *const *wanted = context;
-    int port = 0;
-
-    for (int i = 0; i < farm.env_count; i++)
-        if (strncmp(farm.env[i], "NEWSMILL_WORKERS_METRICS_PORT=", 30) == 0)
-            port = (int)strtol(farm.env[i] + 30, NULL, 10);
-    http_request(port, "GET", "/metrics", NULL, NULL, 0, &answer);
-    bool yes = answer.status == 200 && strstr(answer.body, wanted[0]);
-    http_free(&answer);
-    return yes;
-}
-
-static void test_metrics(void)
-{
-    const char *articles[] = {"\nnewsmill_articles_total 22\n"};
-    const char *dead[] = {"\nnewsmill_dead_total{list=\"articles\"} 1\n"};
-    const char *waiting[] = {"\nnewsmill_queue_items{list=\"articles\",place=\"waiting\"} 0\n"};
-
-    begin();
-    farm_start_workers(&farm);
-    push_with_neighbours("fault: none");
-    redis_int(&farm.redis, "LPUSH newsmill:articles nonsense");
-    CU_ASSERT(wait_until("22 items", 20000, has_metrics, articles));
-    CU_ASSERT(wait_until("a dead one", 20000, has_metrics, dead));
-    CU_ASSERT(wait_until("an empty list", 20000, has_metrics, waiting));
-    finish();
-}
-
 void suite_roles(void);
 void suite_roles(void)
 {
@@ -375,5 +341,4 @@ void suite_roles(void)
     CU_add_test(suite, "reloads under load: sums exact", test_reload_storm);
     CU_add_test(suite, "a second stop leaves at once", test_second_stop);
     CU_add_test(suite, "what systemd is told", test_systemd);
-    CU_add_test(suite, "metrics", test_metrics);
 }

@@ -14,8 +14,7 @@
 
 #define ROWS 1500
 
-/* --- the way ------------------------------------------------------------------------------------
- */
+/* --- the way --------------------------------------------------------------------------------- */
 
 static void check_way(enum tcp_proxy_mode mode, const char *named)
 {
@@ -97,8 +96,7 @@ static void test_slices(void)
     faults_expect_exact_and_stop();
 }
 
-/* --- supervisors killed -------------------------------------------------------------------------
- */
+/* --- supervisors killed ---------------------------------------------------------------------- */
 
 static struct proc upload;
 

@@ -15,7 +15,9 @@ void suite_keys(void);
 void suite_lexeme(void);
 void suite_model_dir(void);
 void suite_ner(void);
+void suite_ner_memory(void);
 void suite_network(void);
+void suite_parity(void);
 void suite_progress(void);
 void suite_rows(void);
 void suite_rules(void);
@@ -42,7 +44,9 @@ static const struct test_suite suites[] = {
     {"lexeme", suite_lexeme},
     {"model_dir", suite_model_dir},
     {"ner", suite_ner},
+    {"ner_memory", suite_ner_memory},
     {"network", suite_network},
+    {"parity", suite_parity},
     {"progress", suite_progress},
     {"rows", suite_rows},
     {"rules", suite_rules},

@@ -1,0 +1,107 @@
+/* /metrics of every role: the figures after known work, and the form as promtool checks it. */
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/harness.h"
+
+static struct farm farm;
+
+struct wanted {
+    int port;
+    const char *line; /* between line feeds */
+};
+
+static int port_of(const char *setting)
+{
+    size_t length = strlen(setting);
+
+    for (int i = 0; i < farm.env_count; i++)
+        if (strncmp(farm.env[i], setting, length) == 0 && farm.env[i][length] == '=')
+            return (int)strtol(farm.env[i] + length + 1, NULL, 10);
+    return 0;
+}
+
+static bool has_line(void *context)
+{
+    const struct wanted *w = context;
+    struct http_answer answer;
+
+    http_request(w->port, "GET", "/metrics", NULL, NULL, 0, &answer);
+    bool yes = answer.status == 200 && strstr(answer.body, w->line);
+    http_free(&answer);
+    return yes;
+}
+
+static void expect(int port, const char *line)
+{
+    struct wanted w = {.port = port, .line = line};
+
+    CU_ASSERT(wait_until(line, 20000, has_line, &w));
+}
+
+/* promtool lints names, units, types and help texts. */
+static void expect_form(int port)
+{
+    char path[300], command[400], *output;
+    struct http_answer answer;
+    const char *args[] = {"-c", command, NULL};
+
+    http_request(port, "GET", "/metrics", NULL, NULL, 0, &answer);
+    CU_ASSERT_EQUAL(answer.status, 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.headers, "text/plain; version=0.0.4"));
+    snprintf(path, sizeof path, "%s/metrics.%d", farm.dir, port);
+    FILE *file = fopen(path, "w");
+    CU_ASSERT_FATAL(file != NULL);
+    fputs(answer.body, file);
+    fclose(file);
+    http_free(&answer);
+    snprintf(command, sizeof command, "tests/promtool check metrics < %s", path);
+    int code = proc_run("sh", NULL, args, true, &output, 120000);
+    if (code != 0)
+        fprintf(stderr, "\n  promtool: %s\n", output);
+    CU_ASSERT_EQUAL(code, 0);
+    free(output);
+}
+
+static void test_metrics(void)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    static const char body[] =
+        "{\"content\":\"Tim Cook met Angela Merkel.\",\"publication\":\"p\"}";
+    struct http_answer answer;
+
+    farm_init(&farm);
+    farm_start_gateway(&farm);
+    farm_start_workers(&farm);
+    farm_start_savers(&farm);
+    http_request(farm.gateway_port, "POST", "/post/enqueue", json, body, sizeof body - 1, &answer);
+    CU_ASSERT_EQUAL(answer.status, 201);
+    http_free(&answer);
+    redis_int(&farm.redis, "LPUSH newsmill:articles nonsense");
+    int workers = port_of("NEWSMILL_WORKERS_METRICS_PORT");
+    int savers = port_of("NEWSMILL_SAVERS_METRICS_PORT");
+
+    expect(workers, "\nnewsmill_articles_total 2\n");
+    expect(workers, "\nnewsmill_ner_entities_total 2\n");
+    expect(workers, "\nnewsmill_dead_total{list=\"articles\"} 1\n");
+    expect(workers, "\nnewsmill_queue_items{list=\"articles\",place=\"dead\"} 1\n");
+    expect(workers, "\nnewsmill_queue_items{list=\"articles\",place=\"waiting\"} 0\n");
+    expect(savers, "\nnewsmill_batches_total 1\n");
+    expect(savers, "\nnewsmill_redis_up 1\n");
+    expect(farm.gateway_port, "\nnewsmill_http_requests_total{class=\"4xx\"} 0\n");
+    expect_form(workers);
+    expect_form(savers);
+    expect_form(farm.gateway_port);
+    redis_stop(&farm.redis);
+    harness_end();
+}
+
+void suite_metrics(void);
+void suite_metrics(void)
+{
+    CU_pSuite suite = CU_add_suite("metrics", NULL, NULL);
+
+    CU_add_test(suite, "figures and form of all roles", test_metrics);
+}
