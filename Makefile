@@ -79,9 +79,10 @@ $(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
                   $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(BLAS_LIBS) $(COMMON_LIBS)
-$(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libstore.a \
-                         $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(COMMON_LIBS)
+$(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libner.a \
+                         $(OUT)/libstore.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) $(BLAS_LIBS) \
+	  $(COMMON_LIBS)
 
 # The fuzz targets (MODE=fuzz and clang; `make fuzz` sees to both).
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -89,6 +90,18 @@ fuzzers: $(FUZZERS)
 $(OUT)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(OBJ)/tests/harness/golden.o \
                $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+
+# What `make bench-ner` measures; see the first lines of each file.
+BENCH_NER := bench-engine bench-stages bench-bound
+STAGES := tokenizer_run lexeme_fill embed_rows encoder_run scorer_run decode_run
+$(OUT)/bench-engine: $(OBJ)/tests/bench/engine.o $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+$(OUT)/bench-stages: tests/bench/engine.c tests/bench/stages.h $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_CFLAGS) -MF $(OBJ)/bench-stages.d -DSTAGES $(NM_LDFLAGS) $(STAGES:%=-Wl,--wrap=%) -o $@ \
+	  $< $(OUT)/libner.a $(OUT)/libcommon.a $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+$(OUT)/bench-bound: tests/bench/bound.c
+	$(CC) -std=c11 -D_GNU_SOURCE -O3 -march=native -ffast-math $(WARNINGS) $(BLAS_CFLAGS) -o $@ $< \
+	  $(BLAS_LIBS) -lm
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -146,6 +159,11 @@ fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FU
 	@python3 -B tests/fuzz/make_seeds.py build/fuzz
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
+bench-ner:      ## the engine against spaCy, one core each (CORPUS=file.csv; ROUNDS=5)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) $(BENCH_NER:%=$(OUT)/%)
+	@deploy/get-model
+	@ROUNDS=$(ROUNDS) tests/bench/bench-ner $(OUT) $(CORPUS)
+
 bench-savers:   ## increments a second into Google's Firestore emulator, against the original's way
 	@$(MAKE) --no-print-directory -s all
 	@tests/bench/bench-savers $(OUT)
@@ -159,7 +177,7 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-.PHONY: all tests fuzzers run test install lint parity parity-all bench-savers fuzz format clean help
+.PHONY: all tests fuzzers run test install lint parity parity-all bench-ner bench-savers fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -31,11 +31,65 @@ static void stages_print(double all)
     printf(" rest=%.6f", all);
 }
 
-int __real_tokenizer_run(struct tokenizer_state *s, const char *text, size_t length,
-                         const struct token **tokens, size_t *count, struct err *e);
-int __wrap_tokenizer_run(struct tokenizer_state *s, const char *text, size_t length,
-                         const struct token **tokens, size_t *count, struct err *e);
-void __real_lexeme_fill(const struct lexeme_norms *n, const char *text, size_t length,
-                        uint64_t orth, struct buf *scratch, struct word_type *out);
-void __wrap_lexeme_fill(const struct lexeme_norms *n, const char *text, size_t length,
-                        uint64_t orth, struct buf *scratch, struct word_type *out);
+/* The call that is timed, and what stands in its place: WRAP(result type, function, (parameters)).
+ */
+#define WRAP(type, function, parameters)                                                           \
+    type __real_##function parameters;                                                             \
+    type __wrap_##function parameters;                                                             \
+    type __wrap_##function parameters
+
+WRAP(int, tokenizer_run,
+     (struct tokenizer_state * s, const char *text, size_t length, const struct token **tokens,
+      size_t *count, struct err *e))
+{
+    double start = seconds(CLOCK_MONOTONIC);
+    int rc = __real_tokenizer_run(s, text, length, tokens, count, e);
+    stage_s[TOKENIZE] += seconds(CLOCK_MONOTONIC) - start;
+    return rc;
+}
+
+WRAP(void, lexeme_fill,
+     (const struct lexeme_norms *n, const char *text, size_t length, uint64_t orth,
+      struct buf *scratch, struct word_type *out))
+{
+    double start = seconds(CLOCK_MONOTONIC);
+    __real_lexeme_fill(n, text, length, orth, scratch, out);
+    stage_s[LEXEME] += seconds(CLOCK_MONOTONIC) - start;
+}
+
+WRAP(void, embed_rows,
+     (struct embed * s, const struct word_type *types, uint64_t generation,
+      const struct token *tokens, size_t count, const float **rows))
+{
+    double start = seconds(CLOCK_MONOTONIC);
+    __real_embed_rows(s, types, generation, tokens, count, rows);
+    stage_s[EMBED] += seconds(CLOCK_MONOTONIC) - start;
+}
+
+WRAP(const float *, encoder_run, (struct encoder * s, const float *const *rows, size_t count))
+{
+    double start = seconds(CLOCK_MONOTONIC);
+    const float *x = __real_encoder_run(s, rows, count);
+    stage_s[LAYERS] += seconds(CLOCK_MONOTONIC) - start;
+    return x;
+}
+
+WRAP(void, scorer_run, (struct scorer * s, const float *x, size_t count))
+{
+    double start = seconds(CLOCK_MONOTONIC);
+    __real_scorer_run(s, x, count);
+    stage_s[SCORES] += seconds(CLOCK_MONOTONIC) - start;
+}
+
+WRAP(size_t, decode_run,
+     (struct decode * d, struct scorer *s, const float *x, const struct token *tokens,
+      const struct word_type *types, size_t first, size_t count, size_t total,
+      struct decode_span *spans))
+{
+    double start = seconds(CLOCK_MONOTONIC);
+    size_t found = __real_decode_run(d, s, x, tokens, types, first, count, total, spans);
+    stage_s[MOVES] += seconds(CLOCK_MONOTONIC) - start;
+    return found;
+}
+
+#endif
