@@ -126,7 +126,7 @@ static struct evhttp *serve_metrics(struct janitor *j, const char *address, int 
 
 int janitor_run(const struct role *role, const struct role_child *child)
 {
-    struct janitor j = {.role = role, .child = child, .base = event_base_new()};
+    struct janitor j = {.role = role, .child = child};
     bool workers = role->list == QUEUE_ARTICLES;
     const struct conf *conf = child->conf;
     struct timeval period = {.tv_sec = ROUND_MS / 1000, .tv_usec = ROUND_MS % 1000 * 1000};
@@ -136,6 +136,7 @@ int janitor_run(const struct role *role, const struct role_child *child)
         log_error("setup.failed", "reason=\"%s\"", e.text);
         return 2;
     }
+    j.base = event_base_new();
     struct event *round = event_new(j.base, -1, EV_PERSIST, on_round, &j);
     struct event *stop = event_new(j.base, stop_fd(), EV_READ, on_stop, j.base);
     event_add(round, &period);

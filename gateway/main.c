@@ -222,6 +222,7 @@ static int run(const struct role_child *child)
         .handler = {.begin = routes_begin, .complete = routes_complete, .context = &c.gateway},
         .keys = shared->keys};
     struct err e;
+    int code = 0;
 
     c.base = event_base_new();
     if (!c.base)
@@ -237,16 +238,17 @@ static int run(const struct role_child *child)
         c.keys_changed = changed(conf->gateway.keys_file);
     if (redis_async_new(c.base, conf, enqueue_script, c.slot, &c.gateway.redis, &e) < 0) {
         log_error("setup.failed", "reason=\"%s\"", e.text);
-        return 2;
+        code = 2;
+    } else {
+        serve(&c);
     }
-    serve(&c);
     event_base_free(c.base);
     free(c.gateway.articles);
     free(c.gateway.stats);
     free(c.gateway.idempotency);
     keys_free(c.keys);
     shared->keys = NULL; /* was ours, or reload_keys() has freed it */
-    return 0;
+    return code;
 }
 
 static const struct role role = {
