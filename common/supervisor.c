@@ -155,7 +155,7 @@ static int tick(struct supervisor *s)
         retire(s, &s->next);
     if (s->old && generation_finished(s->old))
         retire(s, &s->old);
-    if (s->reload_asked && !s->next && !s->old)
+    if (s->reload_asked && !s->stops && !s->next && !s->old)
         begin_reload(s);
     if (!s->stops && generation_hopeless(s->current)) {
         s->exit_code = generation_exit_code(s->current);

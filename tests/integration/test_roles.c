@@ -245,6 +245,29 @@ static void test_reload_storm(void)
     finish();
 }
 
+static bool two_generations(void *context)
+{
+    pid_t pids[16];
+
+    (void)context;
+    return proc_children(&farm.workers, pids, 16) > 3;
+}
+
+/* A reload that still waits for the one before it must not begin once a stop has come. */
+static void test_stop_during_reload(void)
+{
+    const char *entered[] = {"ready"};
+
+    begin();
+    proc_start(&farm.workers, "newsmill-workers", farm.env, NULL);
+    CU_ASSERT_FATAL(wait_until("the workers to be ready", 20000, has_text, entered));
+    kill(farm.workers.pid, SIGHUP);
+    CU_ASSERT(wait_until("the next generation to start", 20000, two_generations, NULL));
+    kill(farm.workers.pid, SIGHUP);
+    CU_ASSERT_EQUAL(proc_stop(&farm.workers, SIGTERM, 15000), 0);
+    finish();
+}
+
 static void test_second_stop(void)
 {
     begin();
@@ -339,6 +362,7 @@ void suite_roles(void)
     CU_add_test(suite, "reload: new labels, nothing redelivered, bad settings kept out",
                 test_reload);
     CU_add_test(suite, "reloads under load: sums exact", test_reload_storm);
+    CU_add_test(suite, "a stop during a reload", test_stop_during_reload);
     CU_add_test(suite, "a second stop leaves at once", test_second_stop);
     CU_add_test(suite, "what systemd is told", test_systemd);
 }

@@ -49,11 +49,11 @@ static void test_refuse(void)
     check_way(PROXY_REFUSE, "connection: ");
 }
 
-/* Late commands of connections that were given up: 15 times in the middle of the work. */
+/* Late commands of connections that were given up: 9 times in the middle of the work. */
 static void test_stalls_under_load(void)
 {
     faults_begin_behind_proxy();
-    for (int i = 0; i < 15; i++) {
+    for (int i = 0; i < 9; i++) {
         static const enum tcp_proxy_mode modes[] = {PROXY_STALL, PROXY_DEAF, PROXY_REFUSE};
         int before = proc_log_count(&faults.farm.workers, "redis.away retry_ms");
         faults_push(20);
