@@ -133,8 +133,8 @@ test:           ## install, lint, unit, integration and parity tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests
 	@deploy/get-model
-	@tests/run-all $(OUT)
 	@$(MAKE) --no-print-directory -s fuzz FUZZ_SECONDS=3
+	@tests/run-all $(OUT)
 
 install: all    ## programs, units and settings to PREFIX (/usr/local) and /etc; starts nothing
 	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) deploy/install $(OUT)

@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/json.h"
+#include "common/stop.h"
 #include "firestore.h"
 #include "firestore_ids.h"
 #include "firestore_json.h"
@@ -12,8 +14,31 @@
 #define MAX_PAGE_BYTES   (64u << 20) /* halved pages are tried below one of this size */
 #define MAX_PUBLICATIONS 1000000     /* they are put in order in memory */
 #define MAX_QUERY_BYTES  (16u << 20) /* a cursor repeats a word */
+#define READ_TRIES       5
 #define RUN_QUERY        ":runQuery?prettyPrint=false"
 #define MAX_PARENT_BYTES (4 * FIRESTORE_ID_MAX_BYTES)
+
+/* What the next try may not meet. */
+static bool is_passing(int code, long status)
+{
+    return code == ERR_AGAIN ||
+           (code == 0 && (status == 409 || status == 429 || (status >= 500 && status != 501)));
+}
+
+/* Reading changes nothing, so it is simply tried again; a long list has many pages. */
+static int post_query(struct firestore_store *s, const char *parent, const struct buf *query,
+                      struct http_reply *reply, struct err *e)
+{
+    struct backoff backoff = {.first_ms = 100, .max_ms = 2000};
+
+    for (int try = 1;; try++) {
+        int code = firestore_post(s, parent, RUN_QUERY, query, MAX_PAGE_BYTES, reply, e);
+        if (!is_passing(code, reply->status) || try == READ_TRIES || stop_asked())
+            return code;
+        http_reply_fini(reply);
+        stop_sleep_ms(backoff_next_ms(&backoff));
+    }
+}
 
 /* Sends a query that `write` makes for a page of `rows`, with smaller pages where the answer is too
  * long. *tree is an array to cJSON_Delete(), *rows what was asked for at last. Returns 0 or a code.
@@ -34,7 +59,7 @@ static int ask(struct firestore_store *s, const char *parent,
             buf_fini(&query);
             return err_set(e, ERR_AGAIN, "a query of more than %u bytes", MAX_QUERY_BYTES);
         }
-        code = firestore_post(s, parent, RUN_QUERY, &query, MAX_PAGE_BYTES, &reply, e);
+        code = post_query(s, parent, &query, &reply, e);
         if (code != ERR_LIMIT || *rows == 1)
             break;
         http_reply_fini(&reply);

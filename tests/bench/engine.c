@@ -2,7 +2,7 @@
  *
  *   bench-engine MODEL TEXTS.ndjson
  *
- * Says "ready LOAD_MS TEXTS_KIB"; then for every line on stdin works all texts with a new `struct
+ * Says "ready LOAD_MS"; then for every line on stdin works all texts with a new `struct
  * ner`, whose caches are empty, and says "WALL_S CPU_S TOKENS ENTITIES"; at the end "memory
  * PEAK_KIB PRIVATE_KIB". The same file built with STAGES (bench-stages) is linked so that the calls
  * from one part of the engine to the next go through here, and adds what each took. */
@@ -113,8 +113,7 @@ int main(int argc, char **argv)
         panic("%s", e.text);
     double load_ms = 1e3 * (seconds(CLOCK_MONOTONIC) - start);
     read_texts(argv[2]);
-    long texts_kib = kib("/proc/self/status", "RssAnon");
-    printf("ready %.1f %ld\n", load_ms, texts_kib);
+    printf("ready %.1f\n", load_ms);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin))
         run(model);

@@ -21,20 +21,20 @@ THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BL
 
 
 class Player:
-    """A program that works the corpus whenever a line comes in on its stdin."""
+    """A program that works the corpus whenever a line comes in on its stdin. It is ready once this
+    is made, so that no two load at the same time."""
 
-    def __init__(self, name, command, core):
+    def __init__(self, name, command, core, loads=True):
         self.name, self.command = name, [str(word) for word in command]
-        self.runs, self.load_ms, self.base_kib = [], 0.0, 0
+        self.runs, self.load_ms = [], 0.0
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, **THREADS}, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-
-    def wait_ready(self):
-        words = self.process.stdout.readline().split()
-        if not words or words[0] != "ready":
-            sys.exit(f"bench: {self.name} did not start")
-        self.load_ms, self.base_kib = float(words[1]), int(words[2])
+        if loads:
+            words = self.process.stdout.readline().split()
+            if words[:1] != ["ready"]:
+                sys.exit(f"bench: {name} did not start")
+            self.load_ms = float(words[1])
 
     def play(self):
         self.process.stdin.write("go\n")
@@ -74,10 +74,9 @@ def start(build, path, core):
         "engine": Player("newsmill", [build / "bench-engine", reference.MODEL, path], core),
         "stages": Player("newsmill, stages", [build / "bench-stages", reference.MODEL, path], core),
     }
-    for player in players.values():
-        player.wait_ready()
     players["bound"] = Player("three layers alone",
-                              [build / "bench-bound", BOUND_ROWS, BOUND_TOKENS], core)
+                              [build / "bench-bound", BOUND_ROWS, BOUND_TOKENS], core,
+                              loads=False)
     return players
 
 
@@ -109,7 +108,7 @@ def summarize(players, given, texts):
             "name": player.name, "command": player.command, "tokens": tokens, "entities": entities,
             "tokens_per_s": statistics.median(wall), "least": min(wall), "most": max(wall),
             "tokens_per_cpu_s": statistics.median(cpu), "load_ms": player.load_ms,
-            "peak_mib": (peak - player.base_kib) / 1024, "private_mib": private / 1024}
+            "peak_mib": peak / 1024, "private_mib": private / 1024}
     bound = [float(words[0]) for words in players["bound"].runs]
     engine = result["players"]["engine"]
     result["bound_us"] = statistics.median(bound)

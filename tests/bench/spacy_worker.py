@@ -29,7 +29,7 @@ def main(mode, path, step):
     load_ms = 1e3 * (time.perf_counter() - start)
     with open(path, encoding="utf-8") as file:
         texts = [json.loads(line)["content"] for line in file][::int(step)]
-    print(f"ready {load_ms:.1f} 0", flush=True)
+    print(f"ready {load_ms:.1f}", flush=True)
     for _ in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
         tokens = entities = 0

@@ -10,6 +10,7 @@ void suite_firestore(void);
 void suite_firestore_auth(void);
 void suite_firestore_emulator(void);
 void suite_gateway(void);
+void suite_model_check(void);
 void suite_queue(void);
 void suite_metrics(void);
 void suite_roles(void);
@@ -22,6 +23,7 @@ static const struct test_suite suites[] = {
     {"activation", suite_activation},
     {"upload", suite_upload},
     {"cli", suite_cli},
+    {"model_check", suite_model_check},
     {"dead", suite_dead},
     {"farm", suite_farm},
     {"faults", suite_faults},

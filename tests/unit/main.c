@@ -28,6 +28,7 @@ void suite_strings(void);
 void suite_tally(void);
 void suite_tokenizer(void);
 void suite_top(void);
+void suite_vectors(void);
 
 static const struct test_suite suites[] = {
     {"article", suite_article},
@@ -57,6 +58,7 @@ static const struct test_suite suites[] = {
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
     {"top", suite_top},
+    {"vectors", suite_vectors},
 };
 
 int main(int argc, char **argv)

@@ -197,6 +197,41 @@ static void test_index_walks(void)
 /* --- refusals -----------------------------------------------------------------------------------
  */
 
+/* Several in one transaction; one that is refused neither takes the others with it nor stays. */
+static void test_several_at_once(void)
+{
+    struct batch batches[4];
+    enum store_outcome outcomes[4];
+
+    fixture_conf(&conf);
+    struct store *store = fixture_open(&conf);
+    for (unsigned i = 0; i < 4; i++)
+        batches[i] = *fixture_batch(i, 3);
+    batches[2] = batches[0]; /* the same id: counted once */
+    CU_ASSERT_EQUAL(store_apply_many(store, batches, 3, outcomes, &e), 3);
+    CU_ASSERT(outcomes[0] == STORE_APPLIED && outcomes[1] == STORE_APPLIED);
+    CU_ASSERT_EQUAL(outcomes[2], STORE_ALREADY);
+    CU_ASSERT_EQUAL(store_apply_many(store, batches, 2, outcomes, &e), 2);
+    CU_ASSERT(outcomes[0] == STORE_ALREADY && outcomes[1] == STORE_ALREADY);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 2);
+
+    for (unsigned i = 0; i < 4; i++)
+        batches[i] = *fixture_batch(10 + i, 3);
+    batches[1].at_ms = 1; /* too old */
+    size_t done = 0;
+    while (done < 4) {
+        size_t more = store_apply_many(store, batches + done, 4 - done, outcomes + done, &e);
+        CU_ASSERT_FATAL(more >= 1 && more <= 4 - done);
+        done += more;
+    }
+    for (size_t i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(outcomes[i], i == 1 ? STORE_REJECTED : STORE_APPLIED);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 5);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).least, 10); /* two labels a word and batch */
+    store_close(store);
+    harness_end();
+}
+
 static void test_old_batches_and_markers(void)
 {
     const int64_t day_ms = 86400000;
@@ -313,6 +348,7 @@ void suite_store(void)
     CU_pSuite suite = CU_add_suite("store", NULL, NULL);
 
     CU_add_test(suite, "a batch is counted once", test_applied_once);
+    CU_add_test(suite, "several in one transaction", test_several_at_once);
     CU_add_test(suite, "pages cover every row once, in order", test_paging);
     CU_add_test(suite, "a row ends a walk, and walks nest", test_rows_end_walks_and_nest);
     CU_add_test(suite, "lists are index walks", test_index_walks);
