@@ -127,6 +127,9 @@ static struct {
 } parsing;
 
 static void on_file_error(cfg_t *cfg, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void on_file_error(cfg_t *cfg, const char *format, va_list args)
 {
     char text[256], name[101], key[160], where[300];
 

@@ -77,7 +77,7 @@ static void run(const struct ner_model *model)
     wall = seconds(CLOCK_MONOTONIC) - wall;
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     printf("%.6f %.6f %zu %zu", wall, cpu, tokens, entities);
-    stages_print(wall);
+    stages_print(cpu);
     putchar('\n');
     fflush(stdout);
     ner_free(ner);

@@ -1,5 +1,5 @@
-/* stages: how long each part of the engine takes. The linker's --wrap sends the calls of ner.c, and
- * that of types.c to lexeme_fill(), through here. Included by engine.c alone. */
+/* stages: the processor time each part of the engine takes. The linker's --wrap sends the calls of
+ * ner.c, and that of types.c to lexeme_fill(), through here. Included by engine.c alone. */
 #ifndef NEWSMILL_STAGES_H
 #define NEWSMILL_STAGES_H
 
@@ -42,9 +42,9 @@ WRAP(int, tokenizer_run,
      (struct tokenizer_state * s, const char *text, size_t length, const struct token **tokens,
       size_t *count, struct err *e))
 {
-    double start = seconds(CLOCK_MONOTONIC);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
     int rc = __real_tokenizer_run(s, text, length, tokens, count, e);
-    stage_s[TOKENIZE] += seconds(CLOCK_MONOTONIC) - start;
+    stage_s[TOKENIZE] += seconds(CLOCK_THREAD_CPUTIME_ID) - start;
     return rc;
 }
 
@@ -52,33 +52,33 @@ WRAP(void, lexeme_fill,
      (const struct lexeme_norms *n, const char *text, size_t length, uint64_t orth,
       struct buf *scratch, struct word_type *out))
 {
-    double start = seconds(CLOCK_MONOTONIC);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
     __real_lexeme_fill(n, text, length, orth, scratch, out);
-    stage_s[LEXEME] += seconds(CLOCK_MONOTONIC) - start;
+    stage_s[LEXEME] += seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
 WRAP(void, embed_rows,
      (struct embed * s, const struct word_type *types, uint64_t generation,
       const struct token *tokens, size_t count, const float **rows))
 {
-    double start = seconds(CLOCK_MONOTONIC);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
     __real_embed_rows(s, types, generation, tokens, count, rows);
-    stage_s[EMBED] += seconds(CLOCK_MONOTONIC) - start;
+    stage_s[EMBED] += seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
 WRAP(const float *, encoder_run, (struct encoder * s, const float *const *rows, size_t count))
 {
-    double start = seconds(CLOCK_MONOTONIC);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
     const float *x = __real_encoder_run(s, rows, count);
-    stage_s[LAYERS] += seconds(CLOCK_MONOTONIC) - start;
+    stage_s[LAYERS] += seconds(CLOCK_THREAD_CPUTIME_ID) - start;
     return x;
 }
 
 WRAP(void, scorer_run, (struct scorer * s, const float *x, size_t count))
 {
-    double start = seconds(CLOCK_MONOTONIC);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
     __real_scorer_run(s, x, count);
-    stage_s[SCORES] += seconds(CLOCK_MONOTONIC) - start;
+    stage_s[SCORES] += seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
 WRAP(size_t, decode_run,
@@ -86,9 +86,9 @@ WRAP(size_t, decode_run,
       const struct word_type *types, size_t first, size_t count, size_t total,
       struct decode_span *spans))
 {
-    double start = seconds(CLOCK_MONOTONIC);
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
     size_t found = __real_decode_run(d, s, x, tokens, types, first, count, total, spans);
-    stage_s[MOVES] += seconds(CLOCK_MONOTONIC) - start;
+    stage_s[MOVES] += seconds(CLOCK_THREAD_CPUTIME_ID) - start;
     return found;
 }
 
