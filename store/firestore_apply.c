@@ -13,8 +13,8 @@
 /* An answer repeats every counter; with fields=commitTime production leaves that out. */
 #define MAX_ANSWER_BYTES (16u << 20)
 #define COMMIT           ":commit?fields=commitTime&prettyPrint=false"
-/* Several batches share a commit up to so many documents. Against the emulator more are neither
- * faster nor slower, and for long Firestore took no more than these. */
+/* Several batches share a commit up to so many documents. The emulator shows no clear
+ * difference above it, and for long Firestore took no more than these. */
 #define MAX_SHARED_WRITES 500
 /* A batch is refused that much before its marker expires: clocks differ. */
 #define CLOCK_MARGIN_MS 3600000
