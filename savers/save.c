@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "common/article.h"
 #include "common/batch.h"
 #include "common/clock.h"
+#include "common/dead.h"
 #include "common/log.h"
 #include "common/stop.h"
 #include "store/store.h"
@@ -36,8 +36,7 @@ struct save {
     struct queue_item items[MAX_BATCHES];
     struct batch batches[MAX_BATCHES];
     struct err faults[MAX_BATCHES]; /* code 0: none */
-    struct buf dead[MAX_BATCHES];
-    size_t dead_count;
+    struct dead dead;               /* waits for the settle */
 };
 
 struct save *save_new(const struct conf *conf, struct slot *slot)
@@ -54,11 +53,10 @@ static void forget(void *context)
 {
     struct save *s = context;
 
-    for (size_t i = 0; i < s->dead_count; i++)
-        buf_fini(&s->dead[i]);
+    dead_clear(&s->dead);
     for (size_t i = 0; i < s->count; i++)
         batch_fini(&s->batches[i]);
-    s->dead_count = s->count = 0;
+    s->count = 0;
 }
 
 void save_free(struct save *s)
@@ -66,6 +64,7 @@ void save_free(struct save *s)
     if (!s)
         return;
     forget(s);
+    dead_fini(&s->dead);
     store_close(s->store);
     free(s);
 }
@@ -199,13 +198,8 @@ static bool full(void *context, size_t done)
 
 static void bury(struct save *s, size_t i, int64_t now_ms, const char *reason)
 {
-    const struct queue_item *item = &s->items[i];
-    struct buf *entry = &s->dead[s->dead_count++];
-
-    buf_init(entry, 6 * item->length + 4096); /* JSON escapes make at most six bytes of one */
-    if (article_write_dead(now_ms, reason, 1, item->bytes, item->length, entry) < 0)
-        panic("a dead entry of %zu bytes passed its ceiling", item->length);
-    log_warn("batch.dead", "bytes=%zu reason=\"%s\"", item->length, reason);
+    dead_add(&s->dead, &s->items[i], now_ms, 1, reason);
+    log_warn("batch.dead", "bytes=%zu reason=\"%s\"", s->items[i].length, reason);
 }
 
 /* Applies the batches from `i` on up to the next one that could not be read; returns how many are
@@ -247,8 +241,8 @@ static int collect(void *context, int64_t now_ms, struct consumer_settlement *ou
         atomic_store(&s->slot->beat_ms, clock_ms());
     }
     out->done = done;
-    out->dead = s->dead;
-    out->dead_count = s->dead_count;
+    out->dead = s->dead.entries;
+    out->dead_count = s->dead.count;
     uint64_t writes = s->store ? store_writes(s->store) : s->old_writes;
     out->store_writes = writes - s->old_writes;
     s->old_writes = writes;
