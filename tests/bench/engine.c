@@ -59,9 +59,8 @@ static void read_texts(const char *path)
     fclose(file);
 }
 
-static void run(const struct ner_model *model)
+static void run(struct ner *ner)
 {
-    struct ner *ner = ner_new(model);
     size_t tokens = 0, entities = 0;
     struct ner_doc doc;
     struct err e;
@@ -80,7 +79,6 @@ static void run(const struct ner_model *model)
     stages_print(cpu);
     putchar('\n');
     fflush(stdout);
-    ner_free(ner);
 }
 
 /* A line of /proc/self/FILE, or the sum of several that begin alike. */
@@ -115,10 +113,12 @@ int main(int argc, char **argv)
     read_texts(argv[2]);
     printf("ready %.1f\n", load_ms);
     fflush(stdout);
+    struct ner *ner = ner_new(model);
     while (fgets(line, sizeof line, stdin))
-        run(model);
+        run(ner);
     printf("memory %ld %ld\n", kib("/proc/self/status", "VmHWM"),
            kib("/proc/self/smaps_rollup", "Private_"));
+    ner_free(ner);
     ner_model_close(model);
     return 0;
 }

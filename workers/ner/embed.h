@@ -36,4 +36,13 @@ static inline const float *embed_term(const struct weights *w, const float *row,
     return row + w->width + j * w->layers[0].pieces * w->width;
 }
 
+/* Has a row that is soon wanted brought into the processor's cache. */
+static inline void embed_fetch(const struct weights *w, const float *row)
+{
+    const float *end = embed_term(w, row, 2 * w->window + 1);
+
+    for (; row < end; row += 64 / sizeof *row)
+        __builtin_prefetch(row);
+}
+
 #endif

@@ -15,6 +15,7 @@
 #include "maxout.h"
 
 #define BLOCK 256 /* rows through a product at once: operands stay in the L2 cache */
+#define AHEAD 3   /* words: so early are cached rows asked for, which lie all over the cache */
 
 struct encoder {
     const struct weights *w;
@@ -56,6 +57,8 @@ static void first_layer(const struct encoder *s, const float *const *rows, size_
     const float *terms[2 * WEIGHTS_MAX_WINDOW + 1];
 
     for (size_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            embed_fetch(w, rows[i + AHEAD + 2 * w->window]);
         for (size_t j = 0; j <= 2 * w->window; j++)
             terms[j] = embed_term(w, rows[i + j], j);
         maxout_sum(&w->layers[0], terms, 2 * w->window + 1, rows[i + w->window],

@@ -73,6 +73,20 @@ INLINE void largest_piece(const float *restrict y, const float *restrict b, size
     }
 }
 
+/* largest[width] = max over pieces of the sum of the terms */
+INLINE void largest_sum(const float *const terms[], size_t term_count, size_t pieces, size_t width,
+                        float *restrict largest)
+{
+    for (size_t i = 0; i < width; i++) {
+        for (size_t p = 0; p < pieces; p++) {
+            float y = terms[0][p * width + i];
+            for (size_t t = 1; t < term_count; t++)
+                y += terms[t][p * width + i];
+            largest[i] = p == 0 || y > largest[i] ? y : largest[i];
+        }
+    }
+}
+
 /* thinc LayerNorm over x, then the residual connection. */
 INLINE void norm(const struct maxout_weights *m, const float *restrict x, const float *residual,
                  float *out)
@@ -107,22 +121,12 @@ EACH_VECTOR_WIDTH
 void maxout_sum(const struct maxout_weights *m, const float *const terms[], size_t term_count,
                 const float *residual, float *out)
 {
-    float largest[WEIGHTS_MAX_WIDTH], piece[WEIGHTS_MAX_WIDTH];
-    size_t n = m->width;
+    float largest[WEIGHTS_MAX_WIDTH];
 
-    for (size_t p = 0; p < m->pieces; p++) {
-        float *restrict to = p ? piece : largest;
-        const float *restrict first = terms[0] + p * n;
-        for (size_t i = 0; i < n; i++)
-            to[i] = first[i];
-        for (size_t t = 1; t < term_count; t++) {
-            const float *restrict term = terms[t] + p * n;
-            for (size_t i = 0; i < n; i++)
-                to[i] += term[i];
-        }
-        for (size_t i = 0; p && i < n; i++)
-            largest[i] = piece[i] > largest[i] ? piece[i] : largest[i];
-    }
+    if (term_count == 3 && m->pieces == 3) /* as trained by default; constants, to be unrolled */
+        largest_sum(terms, 3, 3, m->width, largest);
+    else
+        largest_sum(terms, term_count, m->pieces, m->width, largest);
     norm(m, largest, residual, out);
 }
 
