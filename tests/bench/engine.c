@@ -2,10 +2,10 @@
  *
  *   bench-engine MODEL TEXTS.ndjson
  *
- * Says "ready LOAD_MS"; then for every line on stdin works all texts with a new `struct
- * ner`, whose caches are empty, and says "WALL_S CPU_S TOKENS ENTITIES"; at the end "memory
- * PEAK_KIB PRIVATE_KIB". The same file built with STAGES (bench-stages) is linked so that the calls
- * from one part of the engine to the next go through here, and adds what each took. */
+ * Says "ready LOAD_MS"; then for every line on stdin works all texts and says "WALL_S CPU_S TOKENS
+ * ENTITIES"; at the end "memory PEAK_KIB PRIVATE_KIB". The caches are empty the first time only, as
+ * spaCy's are. The same file built with STAGES (bench-stages) is linked so that the calls from one
+ * part of the engine to the next go through here, and adds what each took. */
 #include <cjson/cJSON.h>
 #include <stdint.h>
 #include <stdio.h>

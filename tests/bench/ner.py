@@ -9,6 +9,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "parity"))
 
+import farm_worker
 import reference
 import ner_plot
 
@@ -75,17 +76,21 @@ def start(build, path, core):
                         [build / "bench-bound", BOUND_ROWS, BOUND_TOKENS], core, loads=False),
         "engine": Player("newsmill", [build / "bench-engine", reference.MODEL, path], core),
         "stages": Player("newsmill, stages", [build / "bench-stages", reference.MODEL, path], core),
+        "worker": farm_worker.Worker(build, reference.ROOT, path, core),
     }
     return players
 
 
 def rounds(players):
-    """One round unmeasured, then ROUNDS; all players in turn in each."""
+    """One round with cold caches, on all sides, then ROUNDS that count; all players in turn in
+    each."""
     for number in range(ROUNDS + 1):
         for player in players.values():
             words = player.play()
             if number:
                 player.runs.append(words)
+            else:
+                player.cold = words
         print(f"bench: round {number} of {ROUNDS}" + ("" if number else " (warm-up)"),
               file=sys.stderr, flush=True)
 
@@ -107,6 +112,7 @@ def summarize(players, given, texts):
             "name": player.name, "command": player.command, "tokens": tokens, "entities": entities,
             "tokens_per_s": statistics.median(wall), "least": min(wall), "most": max(wall),
             "tokens_per_cpu_s": statistics.median(cpu), "load_ms": player.load_ms,
+            "cold_tokens_per_s": int(player.cold[2]) / float(player.cold[0]),
             "peak_mib": peak / 1024, "private_mib": private / 1024}
     for column, clock in enumerate(("wall", "cpu")):
         ours = rates(players["engine"], column)
@@ -117,12 +123,16 @@ def summarize(players, given, texts):
         for key in ("full", "ner"):
             result[clock]["ratio_" + key] = statistics.median(
                 a / b for a, b in zip(ours, rates(players[key], column)))
+    for column, clock in enumerate(("wall", "cpu")): # articles a second of each side
+        result[clock]["worker_share"] = statistics.median(
+            (worker[2] / worker[column]) / (texts / float(engine[column]))
+            for worker, engine in zip(players["worker"].runs, players["engine"].runs))
     token_count = result["players"]["engine"]["tokens"]
     stages = [dict(word.split("=") for word in words[4:]) for words in players["stages"].runs]
     result["stages_us"] = {
         name: statistics.median(float(s[name]) for s in stages) / token_count * 1e6
         for name in stages[0]}
-    for key in ("stages", "bound"):
+    for key in ("stages", "bound", "worker"):
         players[key].end()
     return result
 
@@ -130,10 +140,11 @@ def summarize(players, given, texts):
 def print_table(r):
     print(f"corpus {r['corpus']}: {r['texts']} articles, {r['players']['engine']['tokens']} tokens; "
           f"{r['rounds']} rounds in turn on one core; OpenBLAS kernels: {r['kernels']}")
-    print(f"\n{'':<34}{'tokens/s':>10}{'from':>9}{'to':>9}{'/CPU s':>9}{'load':>9}{'peak':>10}")
+    print(f"\n{'':<34}{'tokens/s':>10}{'from':>9}{'to':>9}{'cold':>9}{'/CPU s':>9}{'load':>9}{'peak':>10}")
     for player in r["players"].values():
         print(f"{player['name']:<34}{player['tokens_per_s']:>10,.0f}{player['least']:>9,.0f}"
-              f"{player['most']:>9,.0f}{player['tokens_per_cpu_s']:>9,.0f}"
+              f"{player['most']:>9,.0f}{player['cold_tokens_per_s']:>9,.0f}"
+              f"{player['tokens_per_cpu_s']:>9,.0f}"
               f"{player['load_ms']:>6,.0f} ms{player['peak_mib']:>6,.0f} MiB")
     wall, cpu = r["wall"], r["cpu"]
     print(f"\n{'medians of the rounds':<34}{'by wall clock':>15}{'by CPU time':>15}")
@@ -143,6 +154,8 @@ def print_table(r):
           f"{cpu['bound_us']:>15.2f}")
     print(f"{'newsmill, share of that bound':<34}{100 * wall['bound_share']:>13.0f} %"
           f"{100 * cpu['bound_share']:>13.0f} %")
+    print(f"{'articles/s of a worker : engine':<34}{100 * wall['worker_share']:>13.0f} %"
+          f"{100 * cpu['worker_share']:>13.0f} %")
     print("\nA token's CPU time in newsmill, in us:")
     whole = sum(r["stages_us"].values())
     for name, us in r["stages_us"].items():

@@ -1,0 +1,94 @@
+"""A whole worker, from the list in Redis to the tally, as one more player of ner.py."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+TIMES = 3  # the corpus is pushed so often a round, so that its ends weigh little
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(condition, what, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"bench: waited {seconds} s for {what}")
+        time.sleep(0.002)
+
+
+class Worker:
+    """The worker process has the measured core, Redis another one, where there is one."""
+
+    def __init__(self, build, root, texts, core):
+        self.name, self.runs, self.load_ms = "newsmill, Redis to tally", [], 0.0
+        self.directory = tempfile.mkdtemp(prefix="newsmill-bench-")
+        self.port = free_port()
+        others = os.sched_getaffinity(0) - {core} or {core}
+        self.redis = subprocess.Popen(
+            [root / "deploy/redis-server", root / "redis.conf", "--port", str(self.port), "--dir",
+             self.directory], stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, others))
+        wait_for(lambda: self.ask("PING") == "PONG", "Redis")
+        settings = {"REDIS_URL": f"redis://127.0.0.1:{self.port}", "STORE_KIND": "none",
+                    "REDIS_STATE_DIR": self.directory, "WORKERS_METRICS_PORT": "0",
+                    "WORKERS_PROCESSES": "1"}
+        environment = {**os.environ, **{"NEWSMILL_" + k: v for k, v in settings.items()}}
+        with open(f"{self.directory}/worker.log", "wb") as log:
+            self.process = subprocess.Popen(
+                [pathlib.Path(build) / "newsmill-workers"], stderr=log, env=environment, cwd=root,
+                preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        with open(texts, encoding="utf-8") as file:
+            items = [json.dumps({**json.loads(line), "publication": "bench"}) for line in file]
+        self.articles = TIMES * len(items)
+        push = [b"MULTI\r\n"] + [self.command("LPUSH", "newsmill:articles", i) for i in items] * TIMES
+        self.push = b"".join(push + [b"EXEC\r\n"])
+        self.worked = 0
+
+    def ask(self, *words):
+        run = subprocess.run(["redis-cli", "-p", str(self.port), *words], check=False,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return run.stdout.strip()
+
+    @staticmethod
+    def command(*words):
+        parts = [word.encode() for word in words]
+        return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
+
+    def cpu_s(self):
+        """Of the supervisor and all its children."""
+        pid = self.process.pid
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        stats = [pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")")[-1].split()
+                 for p in [str(pid), *children]]
+        return sum(int(s[11]) + int(s[12]) for s in stats) / TICKS
+
+    def play(self):
+        """WALL_S CPU_S ARTICLES, until the last few are claimed: the last flush waits for its time.
+        """
+        self.ask("DEL", "newsmill:results")
+        self.worked += self.articles
+        with socket.create_connection(("127.0.0.1", self.port)) as s:
+            cpu, wall = self.cpu_s(), time.perf_counter()
+            s.sendall(self.push)
+            wait_for(lambda: self.ask("LLEN", "newsmill:articles") == "0", "the list to be empty")
+            wall, cpu = time.perf_counter() - wall, self.cpu_s() - cpu
+        wait_for(lambda: self.ask("HGET", "newsmill:stats", "worked") == str(self.worked),
+                 "the articles to be counted")
+        return [wall, cpu, self.articles]
+
+    def end(self):
+        for process in (self.process, self.redis):
+            process.terminate()
+            process.wait()
+        shutil.rmtree(self.directory)
+        return [0, 0]
