@@ -20,6 +20,9 @@
 #define STOP_BUDGET_MS 1000
 /* How many items pass between two looks at our own memory. */
 #define MEMORY_CHECK_ITEMS 256
+/* After a crash so many items, at least all that the dead process held, are claimed one by one:
+ * a saver that died over several batches at once could blame none of them. */
+#define CAREFUL_ITEMS 64
 
 struct loop {
     struct queue *queue;
@@ -30,6 +33,7 @@ struct loop {
     int64_t first_done; /* clock_ms() of the oldest of them */
     int64_t stop_at_ms; /* 0 until a stop is seen */
     bool too_big;       /* the memory mark is passed */
+    int careful;        /* items still to be claimed one by one */
 };
 
 static void beat(struct loop *l)
@@ -153,7 +157,9 @@ static int serve(struct loop *l, struct err *e)
 
     while (!stop_asked() && !l->too_big) {
         const struct queue_item *items;
-        int count = queue_claim(l->queue, h->claim_items, h->claim_bytes, &items, e);
+        int most = l->careful ? 1 : h->claim_items;
+        int count = queue_claim(l->queue, most, h->claim_bytes, &items, e);
+        l->careful -= l->careful && count > 0;
         beat(l);
         int code = count < 0 ? count : count ? handle_items(l, items, count, e) : idle(l, e);
         if (code < 0)
@@ -204,7 +210,8 @@ int consumer_run(struct queue *q, const struct consumer_handler *h, struct slot 
     struct loop l = {.queue = q,
                      .handler = h,
                      .slot = slot,
-                     .backoff = {.first_ms = 100, .max_ms = RETRY_MAX_MS}};
+                     .backoff = {.first_ms = 100, .max_ms = RETRY_MAX_MS},
+                     .careful = atomic_exchange(&slot->careful, false) ? CAREFUL_ITEMS : 0};
     bool away = false;
     struct err e;
 

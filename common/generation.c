@@ -119,7 +119,10 @@ static void blame(struct generation *g, struct child *child, int status)
                     (signal == SIGKILL && (child->hung || kills > g->oom_kills));
     }
     g->oom_kills = kills;
-    if (!own_fault || atomic_load(&slot->hand_since_ms) == 0 || !*slot->owner)
+    if (!own_fault)
+        return;
+    atomic_store(&slot->careful, true);
+    if (atomic_load(&slot->hand_since_ms) == 0 || !*slot->owner)
         return;
     slot->blame_index = atomic_load(&slot->hand_index);
     memcpy(slot->blame_owner, slot->owner, sizeof slot->blame_owner);

@@ -51,6 +51,7 @@ struct slot {
     _Atomic int blame;
     unsigned blame_index;
     char blame_owner[SLOTS_OWNER_BYTES];
+    _Atomic bool careful; /* it died by its own fault: the successor shall claim one by one */
 
     _Atomic uint64_t counters[SLOT_COUNTERS];
     _Atomic uint64_t restarts;

@@ -5,10 +5,12 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/batch.h"
 #include "common/clock.h"
 #include "common/dead.h"
+#include "common/fault_hook.h"
 #include "common/log.h"
 #include "common/stop.h"
 #include "store/store.h"
@@ -43,6 +45,7 @@ struct save *save_new(const struct conf *conf, struct slot *slot)
 {
     struct save *s = xcalloc(1, sizeof *s);
 
+    fault_hook_setup();
     s->conf = conf;
     s->slot = slot;
     s->backoff = (struct backoff){.first_ms = FIRST_RETRY_MS, .max_ms = MAX_RETRY_MS};
@@ -149,6 +152,22 @@ static void let_store_recover(struct save *s, const struct err *why)
     wait_for_store(s, why->text);
 }
 
+/* A batch that goes alone is named before it is sent: should it end this process, the supervisor
+ * reads which one it was. Several at once blame none; after a crash they come one by one. */
+static size_t apply_named(struct save *s, const struct batch *batches, size_t count,
+                          enum store_outcome *outcomes, struct err *why)
+{
+    if (count == 1) {
+        atomic_store(&s->slot->hand_index, (unsigned)(batches - s->batches));
+        atomic_store(&s->slot->hand_since_ms, clock_ms());
+    }
+    for (size_t i = 0; i < count; i++)
+        fault_hook(batches[i].name, strlen(batches[i].name));
+    size_t done = store_apply_many(s->store, batches, count, outcomes, why);
+    atomic_store(&s->slot->hand_since_ms, 0);
+    return done;
+}
+
 /* Tries until the store has answered for good about the first of these batches; returns about how
  * many, the last of which `why` explains. 0: a stop ended the waiting. */
 static size_t apply(struct save *s, const struct batch *batches, size_t count,
@@ -159,7 +178,7 @@ static size_t apply(struct save *s, const struct batch *batches, size_t count,
         if (!pause_for_store(s))
             break;
         if (s->store || store_open(s->conf, 1, &s->store, why) == 0) {
-            done = store_apply_many(s->store, batches, count, outcomes, why);
+            done = apply_named(s, batches, count, outcomes, why);
             done -= outcomes[done - 1] == STORE_AGAIN;
         }
         if (done) {

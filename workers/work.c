@@ -6,9 +6,9 @@
 
 #include "common/article.h"
 #include "common/dead.h"
+#include "common/fault_hook.h"
 #include "common/log.h"
 #include "common/utf8.h"
-#include "fault_hook.h"
 #include "tally.h"
 
 /* A claim is one round trip and one fsync of Redis; a few articles share it. What a stop leaves

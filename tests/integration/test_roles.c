@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -66,6 +67,31 @@ static void test_crash(void)
     expect_dead("signal");
     CU_ASSERT_EQUAL(farm_articles(&farm), 20);
     CU_ASSERT_EQUAL(redis_int(&farm.redis, "HLEN newsmill:attempts"), 0);
+    finish();
+}
+
+/* A saver applies many batches at once; still only the right one dies. */
+static void test_batch_crash(void)
+{
+    begin();
+    for (int i = 0; i < 40; i++) {
+        char batch[300];
+        snprintf(batch, sizeof batch,
+                 "{\"v\":1,\"id\":\"%032d\",\"at\":%lld,\"day\":null,\"publication\":\"p\","
+                 "\"name\":\"%s\",\"articles\":1,\"entities\":[]}",
+                 i, (long long)time(NULL) * 1000, i == 17 ? "fault: crash" : "p");
+        redis_int(&farm.redis, "LPUSH newsmill:results %s", batch);
+    }
+    redis_int(&farm.redis, "HINCRBY newsmill:stats batches 40");
+    farm_start_savers(&farm);
+    CU_ASSERT(farm_drained(&farm, 60000));
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:results:dead"), 1);
+    char *entry = redis_text(&farm.redis, "LINDEX newsmill:results:dead 0");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
+    CU_ASSERT_PTR_NOT_NULL(strstr(entry, "fault: crash"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(entry, "\"attempts\":3"));
+    free(entry);
+    CU_ASSERT_EQUAL(farm_articles(&farm), 39);
     finish();
 }
 
@@ -356,6 +382,7 @@ void suite_roles(void)
     CU_pSuite suite = CU_add_suite("roles", NULL, NULL);
 
     CU_add_test(suite, "an article that crashes its worker is dead after three", test_crash);
+    CU_add_test(suite, "a batch that crashes its saver is dead after three", test_batch_crash);
     CU_add_test(suite, "an article that hangs its worker is dead after three", test_hang);
     CU_add_test(suite, "foreign kills blame nobody", test_foreign_kills);
     CU_add_test(suite, "a worker above the memory mark is replaced", test_memory_mark);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/err.h"
+#include "err.h"
 
 #define GROW_BYTES (400u << 20)
 
