@@ -13,6 +13,7 @@
 #include "cli/top.h"
 #include "cli/upload.h"
 #include "common/conf.h"
+#include "common/typo.h"
 
 #define MAX_OPTIONS 64
 #define EXIT_USAGE  64
@@ -69,39 +70,15 @@ static int version(void)
     return 0;
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein distance of two words; `b` is one of ours and short. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[32], width = strlen(b);
-
-    for (size_t j = 0; j <= width; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 1; j <= width; j++) {
-            size_t change = diagonal + (a[i] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = least(change, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[width];
-}
-
 static int unknown(const char *name)
 {
     const struct command *nearest = &commands[0];
 
     for (size_t i = 1; i < command_count; i++)
-        if (distance(name, commands[i].name) < distance(name, nearest->name))
+        if (typo_distance(name, commands[i].name) < typo_distance(name, nearest->name))
             nearest = &commands[i];
     fprintf(stderr, "newsmill: there is no command %s", name);
-    if (distance(name, nearest->name) <= MAX_TYPOS)
+    if (typo_distance(name, nearest->name) <= MAX_TYPOS)
         fprintf(stderr, "; the nearest is %s", nearest->name);
     fputs(". Try: newsmill help\n", stderr);
     return EXIT_USAGE;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conf_table.h"
+#include "typo.h"
 
 #define MAX_SECTIONS 16
 
@@ -66,37 +67,14 @@ static int set(struct conf *c, const struct conf_row *row, const char *value, co
     return 0;
 }
 
-/* Levenshtein distance of two short names. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[128];
-    size_t width = strlen(b);
-
-    if (width > 126 || strlen(a) > 126)
-        return 127;
-    for (size_t j = 0; j <= width; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= width; j++) {
-            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-            unsigned shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < shift ? change : shift;
-        }
-    }
-    return row[width];
-}
-
 static int unknown_key(const char *where, const char *key, struct err *e)
 {
-    unsigned best = 127;
+    size_t best = TYPO_FAR + 1;
     char nearest[128] = "", name[128];
 
     for (size_t i = 0; i < conf_table_length; i++) {
         snprintf(name, sizeof name, "%s.%s", conf_table[i].section, conf_table[i].name);
-        unsigned d = distance(key, name);
+        size_t d = typo_distance(key, name);
         if (d < best) {
             best = d;
             memcpy(nearest, name, sizeof nearest);
