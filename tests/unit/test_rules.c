@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workers/ner/factor.h"
 #include "workers/ner/pattern.h"
 #include "workers/ner/rules.h"
 
@@ -193,6 +194,59 @@ static void test_longest(void)
     CU_ASSERT_EQUAL(longest("a)"), SIZE_MAX);
 }
 
+/* A class of over 256 bytes: all letters from a, one by one in hexadecimal. */
+static void write_class(struct buf *out)
+{
+    buf_append_text(out, "[");
+    for (unsigned c = 'a'; c <= 'z'; c++)
+        buf_printf(out, "\\x{00000%x}", c);
+    buf_append_text(out, "]");
+}
+
+static void expand(const char *pattern, struct buf *out)
+{
+    buf_init(out, 1 << 16);
+    for (const char *p = pattern; *p; p++)
+        if (*p == '@')
+            write_class(out);
+        else
+            buf_append(out, p, 1);
+}
+
+/* `@` is the class; `wanted` "": it stays as it is. */
+static void expect_factored(const char *pattern, const char *wanted)
+{
+    struct buf in, want, out;
+
+    expand(pattern, &in);
+    expand(wanted, &want);
+    buf_init(&out, 1 << 16);
+    CU_ASSERT_EQUAL(factor_alternatives(in.bytes, in.length, &out), want.length > 0);
+    CU_ASSERT_EQUAL(out.length, want.length);
+    CU_ASSERT(want.length == 0 || memcmp(out.bytes, want.bytes, want.length) == 0);
+    buf_fini(&in);
+    buf_fini(&want);
+    buf_fini(&out);
+}
+
+static void test_factor(void)
+{
+    expect_factored("^a@+$|^b@+$", "(?:^a|^b)@+$");
+    expect_factored("(?:^a@+$)|(?:^b@+$)|c$", "(?:^a|^b)@+$|(?:c$)");
+    expect_factored("^a@+$|^b@*$|^c@*$|^d@+$", "(?:^a|^d)@+$|(?:^b|^c)@*$");
+    expect_factored("(?:a|b)@|c@", "(?:(?:a|b)|c)@");
+    expect_factored("(?:a|b@)|(?:c|b@)|x@|y@", "(?:(?:a|b@))|(?:(?:c|b@))|(?:x|y)@");
+    expect_factored("^a@+$|^b@*$", "");       /* no two alike */
+    expect_factored("^a[bc]+$|^d[bc]+$", ""); /* a small class */
+    expect_factored("(a)@|b@", "");
+    expect_factored("a@|b@|\\1", "");
+    expect_factored("(?i)a@|b@", "");
+    expect_factored("(?P<n>a)@|b@", "");
+    expect_factored("(?>a)@|b@", "");
+    expect_factored("a)@|b)@", ""); /* closes what was never opened */
+    expect_factored("", "");
+}
+
 void suite_rules(void)
 {
     CU_pSuite suite = CU_add_suite("rules", NULL, NULL);
@@ -205,4 +259,5 @@ void suite_rules(void)
     CU_add_test(suite, "a passed limit is an error", test_limit);
     CU_add_test(suite, "a pattern too large for PCRE2", test_giant);
     CU_add_test(suite, "the longest match", test_longest);
+    CU_add_test(suite, "alternatives that end alike", test_factor);
 }

@@ -112,8 +112,7 @@ static int rewrite_escape(const char *source, size_t left, bool in_class, struct
     return 0;
 }
 
-/* The end of the escape, class or single byte at `at`. */
-static size_t unit_end(const char *p, size_t length, size_t at)
+size_t pattern_unit_end(const char *p, size_t length, size_t at)
 {
     if (p[at] == '\\') {
         if (at + 2 < length && strchr("xpPgk", p[at + 1]) && p[at + 2] == '{') {
@@ -142,7 +141,7 @@ size_t pattern_alternative_end(const char *pattern, size_t length, size_t from)
             return from;
         depth += pattern[from] == '(';
         depth -= pattern[from] == ')' && depth > 0;
-        from = unit_end(pattern, length, from);
+        from = pattern_unit_end(pattern, length, from);
     }
     return length;
 }
@@ -151,7 +150,7 @@ bool pattern_is_end_anchored(const char *alternative, size_t length)
 {
     size_t last = 0;
 
-    for (size_t at = 0; at < length; at = unit_end(alternative, length, at))
+    for (size_t at = 0; at < length; at = pattern_unit_end(alternative, length, at))
         last = at;
     return length > 0 && alternative[last] == '$';
 }
@@ -197,7 +196,7 @@ static size_t longest_group(struct cursor *c)
 static size_t longest_unit(struct cursor *c)
 {
     const char *unit = c->text + c->at;
-    size_t end = unit_end(c->text, c->length, c->at);
+    size_t end = pattern_unit_end(c->text, c->length, c->at);
     bool escape = unit[0] == '\\' && end - c->at >= 2;
 
     c->at = end;

@@ -17,6 +17,9 @@
 int pattern_rewrite(const char *source, size_t length, struct buf *out, bool *caseless,
                     struct err *e);
 
+/* The end of the escape, class or single byte at `at`. */
+size_t pattern_unit_end(const char *pattern, size_t length, size_t at);
+
 /* Where the alternative that begins at `from` ends: at the next top-level bar, or at `length`. */
 size_t pattern_alternative_end(const char *pattern, size_t length, size_t from);
 

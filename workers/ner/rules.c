@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/utf8.h"
+#include "factor.h"
 #include "pattern.h"
 
 #define MAX_PATTERN_BYTES (16u << 20)
@@ -76,6 +77,21 @@ void rules_free(struct rules *r)
     free(r);
 }
 
+/* For a pattern of which only whether it matches is asked. */
+static void simplify(struct buf *text)
+{
+    struct buf factored;
+
+    pattern_simplify(text);
+    buf_init(&factored, MAX_PATTERN_BYTES);
+    if (factor_alternatives(text->bytes, text->length, &factored) && !buf_failed(&factored)) {
+        struct buf before = *text;
+        *text = factored;
+        factored = before;
+    }
+    buf_fini(&factored);
+}
+
 int rules_compile(struct rules *r, enum rule_kind kind, const char *pattern, size_t length,
                   struct err *e)
 {
@@ -89,7 +105,7 @@ int rules_compile(struct rules *r, enum rule_kind kind, const char *pattern, siz
     code = pattern_rewrite(pattern, length, &text, &caseless, e);
     if (code == 0 && text.length > 0) {
         if (kind == RULE_TOKEN_MATCH || kind == RULE_URL_MATCH)
-            pattern_simplify(&text);
+            simplify(&text);
         code = kind == RULE_SUFFIX ? compile_suffix(r, text.bytes, text.length, caseless, e)
                                    : compile_whole(r, kind, text.bytes, text.length, caseless, e);
     }
