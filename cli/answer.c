@@ -60,17 +60,75 @@ static bool read_detail(const cJSON *answer, struct buf *out)
     return true;
 }
 
-void answer_text(long status, const struct buf *body, char *out, size_t size)
+static bool is_key_taken(const cJSON *answer)
+{
+    const cJSON *detail = cJSON_GetObjectItemCaseSensitive(answer, "detail");
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(detail ? detail->child : NULL, "type");
+
+    return cJSON_IsString(type) && strcmp(type->valuestring, "idempotency_key_reused") == 0;
+}
+
+bool answer_text(long status, const struct buf *body, char *out, size_t size)
 {
     struct buf text;
     cJSON *answer = body->length ? cJSON_ParseWithLength(body->bytes, body->length) : NULL;
+    bool key_is_taken = is_key_taken(answer);
 
     buf_init(&text, 8 * 65536);
     buf_printf(&text, "%ld ", status);
-    if (!read_detail(answer, &text))
+    if (!read_detail(answer, &text) && body->length)
         printable_append(&text, body->bytes,
                          body->length < MAX_TEXT_BYTES ? body->length : MAX_TEXT_BYTES);
     snprintf(out, size, "%s", text.bytes);
     buf_fini(&text);
     cJSON_Delete(answer);
+    return key_is_taken;
+}
+
+static bool is_item(const cJSON *item)
+{
+    return cJSON_IsString(cJSON_GetObjectItemCaseSensitive(item, "id")) ||
+           cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "status"));
+}
+
+static void read_item(const cJSON *from, struct answer_item *out)
+{
+    const cJSON *status = cJSON_GetObjectItemCaseSensitive(from, "status");
+    struct buf text;
+
+    *out = (struct answer_item){.refused = status != NULL};
+    out->duplicate = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(from, "duplicate"));
+    if (!status)
+        return;
+    buf_init(&text, 8 * 65536);
+    buf_printf(&text, "%d ", status->valueint);
+    read_detail(from, &text);
+    snprintf(out->why, sizeof out->why, "%s", text.bytes);
+    buf_fini(&text);
+}
+
+bool answer_items(const struct buf *body, int count,
+                  void (*item)(void *context, int index, const struct answer_item *item),
+                  void *context)
+{
+    cJSON *answer = body->length ? cJSON_ParseWithLength(body->bytes, body->length) : NULL;
+    const cJSON *items = cJSON_GetObjectItemCaseSensitive(answer, "items"), *at;
+    int seen = 0, index = 0;
+    bool fits = !buf_failed(body) && cJSON_IsArray(items);
+
+    cJSON_ArrayForEach(at, items)
+    {
+        fits = fits && is_item(at);
+        seen++;
+    }
+    fits = fits && seen == count;
+    if (fits)
+        cJSON_ArrayForEach(at, items)
+        {
+            struct answer_item one;
+            read_item(at, &one);
+            item(context, index++, &one);
+        }
+    cJSON_Delete(answer);
+    return fits;
 }

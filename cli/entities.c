@@ -104,10 +104,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 /* Reads the whole input through the model. Returns the exit code. */
 static int work(struct run *r)
 {
-    struct input_wait wait = {NULL, NULL};
+    struct input_options from = {0};
     struct input *in = NULL;
     struct err e;
-    int rc = input_open(r->options->file, wait, &in, &e);
+    int rc = input_open(r->options->file, &from, &in, &e);
 
     while (rc >= 0 && (rc = input_next(in, &e)) > 0)
         rc = read_all(r, in, &e);

@@ -66,8 +66,7 @@ static int make_directory(const char *file)
 static void tell_added(const struct request *r, const char *name)
 {
     if (strcmp(r->conf->gateway.keys_file, r->file) == 0)
-        fprintf(stderr, "%s: %s added. The gateway takes it after a SIGHUP or a restart.\n",
-                r->file, name);
+        fprintf(stderr, "%s: %s added. The gateway takes it within a second.\n", r->file, name);
     else
         fprintf(stderr,
                 "%s: %s added. The gateway asks for keys once it is started with the setting\n"
@@ -147,6 +146,8 @@ static int add(const struct request *r, const char *name)
     explicit_bzero(key, sizeof key);
     if (code)
         return code;
+    if (length < KEYS_SHORT_LENGTH)
+        fprintf(stderr, "warning: %s has %zu characters only: it may be guessed\n", name, length);
     if (r->json)
         print_json(r, name, NULL);
     tell_added(r, name);

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/address.h"
+
 #define CONNECT_TIMEOUT_MS 10000L
-#define STALL_SECONDS      60L /* an answer (or a byte of it) takes at most so long */
-#define MAX_REPLY_BYTES    65536
+#define STALL_SECONDS      60L        /* an answer (or a byte of it) takes at most so long */
+#define MAX_REPLY_BYTES    (8u << 20) /* ids of 8 KB with all of it escaped */
 #define MAX_URL_BYTES      8192
 #define MAX_RETRY_AFTER_S  300
 
@@ -32,51 +34,28 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
     return CURL_PREREQFUNC_OK;
 }
 
-/* A gateway on this machine is never behind the proxy of the environment. */
-static bool is_loopback(CURLU *url)
-{
-    char *host = NULL;
-    bool loopback = curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-                    (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-                     strcmp(host, "[::1]") == 0);
-
-    curl_free(host);
-    return loopback;
-}
-
-static bool is_http(CURLU *url)
-{
-    char *scheme = NULL, *host = NULL;
-    bool http = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-                curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK && *host;
-
-    curl_free(scheme);
-    curl_free(host);
-    return http;
-}
-
-int post_target_init(struct post_target *t, const char *url, const char *key, struct err *e)
+int post_target_init(struct post_target *t, const char *url, const char *key, const char *ca_file,
+                     struct err *e)
 {
     struct buf whole;
     size_t length = strlen(url);
-    CURLU *parsed = curl_url();
+    struct address address;
 
     *t = (struct post_target){0};
-    if (!parsed || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK || !is_http(parsed) ||
-        length > MAX_URL_BYTES / 2) {
-        curl_url_cleanup(parsed);
-        return err_set(e, ERR_INPUT, "%.300s: http://HOST:PORT or https://HOST is wanted", url);
-    }
-    t->loopback = is_loopback(parsed);
-    curl_url_cleanup(parsed);
+    if (length > MAX_URL_BYTES / 2)
+        return err_set(e, ERR_INPUT, "an address of more than %d bytes", MAX_URL_BYTES / 2);
+    if (address_read(url, &address, e) < 0)
+        return e->code;
+    t->loopback = address.is_loopback;
+    address_fini(&address);
     while (length > 0 && url[length - 1] == '/')
         length--;
     buf_init(&whole, MAX_URL_BYTES);
     buf_append(&whole, url, length);
-    buf_append_text(&whole, "/post/enqueue");
+    buf_append_text(&whole, "/post/bulk");
     t->url = whole.bytes;
     t->key = key ? xstrdup(key) : NULL;
+    t->ca_file = ca_file ? xstrdup(ca_file) : NULL;
     return 0;
 }
 
@@ -86,6 +65,7 @@ void post_target_fini(struct post_target *t)
         explicit_bzero(t->key, strlen(t->key));
     free(t->key);
     free(t->url);
+    free(t->ca_file);
     *t = (struct post_target){0};
 }
 
@@ -109,15 +89,18 @@ void post_init(struct post *p, const struct post_target *to, void *owner)
     curl_easy_setopt(p->easy, CURLOPT_PREREQDATA, p);
     curl_easy_setopt(p->easy, CURLOPT_ERRORBUFFER, p->error);
     curl_easy_setopt(p->easy, CURLOPT_PRIVATE, owner);
-    if (to->loopback)
+    if (to->loopback) /* a gateway on this machine is never behind the proxy of the environment */
         curl_easy_setopt(p->easy, CURLOPT_NOPROXY, "*");
+    if (to->ca_file) {
+        curl_easy_setopt(p->easy, CURLOPT_CAINFO, to->ca_file);
+        curl_easy_setopt(p->easy, CURLOPT_CAPATH, NULL);
+    }
 }
 
 void post_fini(struct post *p)
 {
     curl_easy_cleanup(p->easy);
     curl_slist_free_all(p->headers);
-    buf_fini(&p->body);
     buf_fini(&p->reply);
 }
 
@@ -135,29 +118,26 @@ static void add_header(struct post *p, const char *name, const char *value)
 }
 
 void post_load(struct post *p, const struct post_target *to, const char *idempotency_key,
-               struct buf *body)
+               const char *body, size_t length)
 {
     char bearer[1000];
 
     p->requests = 0;
-    p->body = *body;
-    buf_init(body, p->body.max_bytes);
-    add_header(p, "Content-Type", "application/json");
+    add_header(p, "Content-Type", "application/x-ndjson");
     add_header(p, "Idempotency-Key", idempotency_key);
     add_header(p, "Expect", ""); /* none: no second of waiting before a large body */
     /* Not the gateway's other name for it, access_token: many proxies drop names with "_". */
     if (to->key && snprintf(bearer, sizeof bearer, "Bearer %s", to->key) < (int)sizeof bearer)
         add_header(p, "Authorization", bearer);
     curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->headers);
-    curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, p->body.bytes);
-    curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body.length);
+    curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
 }
 
 void post_unload(struct post *p)
 {
     curl_slist_free_all(p->headers);
     p->headers = NULL;
-    buf_fini(&p->body);
 }
 
 static bool is_replayed(CURL *easy)
@@ -188,7 +168,7 @@ static void judge_answer(struct post *p, const struct post_target *to, struct po
     else if (out->kind == ANSWER_STRANGE)
         snprintf(out->text, sizeof out->text, "answered %ld, as no gateway does", status);
     else
-        answer_text(status, &p->reply, out->text, sizeof out->text);
+        out->key_is_taken = answer_text(status, &p->reply, out->text, sizeof out->text);
 }
 
 static void judge_failure(struct post *p, CURLcode code, struct post_result *out)

@@ -1,6 +1,7 @@
 /* rows: see rows.h. */
 #include "cli/rows.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct rows {
     struct input *in;
     struct rows_options options;
     bool in_entry, is_json, ended;
+    bool unfit; /* the file in hand is neither CSV nor NDJSON of articles: `refused` says why */
     const char *bytes; /* what is left of the block last read */
     size_t length;
     uint64_t line, number;
@@ -60,6 +62,20 @@ static int read_on(void *context, const char **bytes, size_t *length, struct err
     return 1;
 }
 
+static int unfit(struct rows *r, struct err *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int unfit(struct rows *r, struct err *e, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(r->refused, sizeof r->refused, format, args);
+    va_end(args);
+    r->unfit = true;
+    return err_set(e, ERR_INPUT, "%s: %s", input_name(r->in), r->refused);
+}
+
 /* --- CSV ------------------------------------------------------------------------------------ */
 
 static bool is_named(const struct csv_field *field, const char *name)
@@ -100,13 +116,12 @@ static int open_csv(struct rows *r, struct err *e)
         find_column(&header, "publication", &publication);
     }
     if (content < 0 || publication < 0)
-        return err_set(e, ERR_INPUT, "%s: no column is named %s; name it or give its number",
-                       input_name(r->in), content < 0 ? "content or article" : "publication");
+        return unfit(r, e, "no column is named %s; name it or give its number",
+                     content < 0 ? "content or article" : "publication");
     r->content_column = (size_t)content;
     r->publication_column = (size_t)publication;
     if (r->width && (r->content_column >= r->width || r->publication_column >= r->width))
-        return err_set(e, ERR_INPUT, "%s: the header has %zu columns, counted from 0",
-                       input_name(r->in), r->width);
+        return unfit(r, e, "the header has %zu columns, counted from 0", r->width);
     return 0;
 }
 
@@ -259,14 +274,19 @@ static int start_entry(struct rows *r, struct err *e)
         spaces++;
     char first = spaces < r->length ? r->bytes[spaces] : 0;
     if (first == '[')
-        return err_set(e, ERR_INPUT,
-                       "%s: a JSON array; one object a line (NDJSON) or CSV is wanted",
-                       input_name(r->in));
+        return unfit(r, e, "a JSON array; one object a line (NDJSON) or CSV is wanted");
     r->is_json = first == '{';
     r->in_entry = true;
     if (!r->is_json)
         code = open_csv(r, e);
     return code < 0 ? code : 1;
+}
+
+static int give_row(struct rows *r, struct row *out)
+{
+    out->name = input_name(r->in);
+    out->number = ++r->number;
+    return 1;
 }
 
 int rows_next(struct rows *r, struct row *out, struct err *e)
@@ -275,19 +295,21 @@ int rows_next(struct rows *r, struct row *out, struct err *e)
 
     *out = (struct row){0};
     while (!r->ended) {
-        if (!r->in_entry) {
-            code = start_entry(r, e);
-            r->ended = code <= 0;
+        if (r->in_entry) {
+            code = r->is_json ? next_json(r, out, e) : next_csv(r, out, e);
+            if (code == 1)
+                return give_row(r, out);
+            r->in_entry = false;
+            r->ended = code < 0;
             continue;
         }
-        code = r->is_json ? next_json(r, out, e) : next_csv(r, out, e);
-        if (code == 1) {
-            out->name = input_name(r->in);
-            out->number = ++r->number;
-            return 1;
+        code = start_entry(r, e);
+        r->ended = code <= 0;
+        if (r->unfit && input_is_archive(r->in)) { /* the next file in it may be better */
+            r->in_entry = r->unfit = r->ended = false;
+            *out = (struct row){.refused = r->refused, .line = 1};
+            return give_row(r, out);
         }
-        r->in_entry = false;
-        r->ended = code < 0;
     }
     return code < 0 ? code : 0;
 }

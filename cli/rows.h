@@ -1,6 +1,6 @@
 /* rows: articles of an input, one at a time, from CSV or NDJSON; which of the two is told by the
  * first character. A row that cannot be an article comes out as refused, with its reason, and the
- * reading goes on. */
+ * reading goes on; a file of an archive that holds no articles counts as one such row. */
 #ifndef NEWSMILL_ROWS_H
 #define NEWSMILL_ROWS_H
 

@@ -1,9 +1,9 @@
 /* sender: see sender.h. One libcurl multi handle, one easy handle a slot; HTTP/1.1 with keep-alive.
  *
- * A row leaves its slot only when the gateway has decided on it (accepted, refused) or sending has
- * failed as a whole. Every try of a row carries the same Idempotency-Key, so a try whose answer was
- * lost does no harm. Whatever may pass (503, no connection, time-outs) holds all slots back for a
- * while, because what ails one row then ails the gateway. */
+ * A request leaves its slot only when the gateway has decided on it (accepted, refused) or sending
+ * has failed as a whole. Every try carries the same Idempotency-Key, so a try whose answer was lost
+ * does no harm. Whatever may pass (429, 503, no connection, time-outs) holds all slots back for a
+ * while, because what ails one request then ails the gateway. */
 #include "cli/sender.h"
 
 #include <poll.h>
@@ -18,31 +18,33 @@
 #define TICK_MS         200
 #define DRAIN_MS        10000
 #define NOTICE_EVERY_MS 30000
-/* So many failures of one row, while others went through, are the row's own fault. */
+/* So many failures of one request, while others went through, are the request's own fault. */
 #define MAX_OWN_FAILURES 5
 
 enum slot_state { SLOT_FREE, SLOT_FLYING, SLOT_WAITING };
 
 struct slot {
     enum slot_state state;
+    struct sender *sender;
     struct post post;
-    char *name;
-    uint64_t line;
-    unsigned failures;     /* tries that failed while other rows were decided on */
+    struct parcel parcel;
+    bool replayed;         /* of the answer in hand */
+    unsigned failures;     /* tries that failed while other requests were decided on */
     uint64_t decided_then; /* sender's count at the last of them */
 };
 
 struct sender {
     CURLM *multi;
     struct slot slots[SENDER_MAX_IN_FLIGHT];
-    int slot_count, busy;
-    size_t busy_bytes;
+    int slot_count;
+    struct delivery *delivery;
     struct post_target target;
+    const unsigned char *salt;
+    size_t salt_length;
     int64_t timeout_ms;
     struct sender_events events;
-    struct sender_totals totals;
     uint64_t decided;
-    int64_t progress_ms; /* when a row was last decided on, or nothing was in hand */
+    int64_t progress_ms; /* when anything was last decided on, or nothing was in hand */
     int64_t resume_ms;   /* no try before that */
     int64_t tick_ms, notice_ms;
     bool waiting; /* the notice that it waits stands */
@@ -55,13 +57,20 @@ int sender_open(const struct sender_options *options, struct sender **out, struc
     struct post_target target;
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (post_target_init(&target, options->url, options->key, e) < 0) {
+    if (post_target_init(&target, options->url, options->key, options->ca_file, e) < 0) {
         curl_global_cleanup();
         return e->code;
     }
+    struct delivery_options deliver = {.max_blocks = options->in_flight,
+                                       .max_bytes = SENDER_MAX_BYTES,
+                                       .refused = options->events.refused,
+                                       .context = options->events.context};
     struct sender *s = xcalloc(1, sizeof *s);
     s->target = target;
     s->slot_count = options->in_flight;
+    s->delivery = delivery_new(&deliver);
+    s->salt = options->salt;
+    s->salt_length = options->salt_length;
     s->timeout_ms = options->timeout_ms;
     s->events = options->events;
     s->progress_ms = clock_ms();
@@ -70,8 +79,10 @@ int sender_open(const struct sender_options *options, struct sender **out, struc
     if (!s->multi)
         panic("libcurl cannot be set up");
     curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)s->slot_count);
-    for (int i = 0; i < s->slot_count; i++)
+    for (int i = 0; i < s->slot_count; i++) {
+        s->slots[i].sender = s;
         post_init(&s->slots[i].post, &s->target, &s->slots[i]);
+    }
     *out = s;
     return 0;
 }
@@ -84,15 +95,15 @@ void sender_close(struct sender *s)
         if (s->slots[i].state == SLOT_FLYING)
             curl_multi_remove_handle(s->multi, s->slots[i].post.easy);
         post_fini(&s->slots[i].post);
-        free(s->slots[i].name);
     }
     curl_multi_cleanup(s->multi);
+    delivery_free(s->delivery);
     post_target_fini(&s->target);
     free(s);
     curl_global_cleanup();
 }
 
-/* --- one row -------------------------------------------------------------------------------- */
+/* --- one request ------------------------------------------------------------------------------ */
 
 static void fly(struct sender *s, struct slot *slot)
 {
@@ -102,42 +113,69 @@ static void fly(struct sender *s, struct slot *slot)
         panic("libcurl takes no transfer");
 }
 
-static void load(struct sender *s, struct slot *slot, const struct sender_row *row)
+static void load(struct sender *s, struct slot *slot)
 {
-    post_load(&slot->post, &s->target, row->idempotency_key, row->body);
-    slot->name = xstrdup(row->name);
-    slot->line = row->line;
+    const struct parcel *p = &slot->parcel;
+    const struct block_row *first = &p->block->rows[p->first], *last = first + p->count - 1;
+    char key[BLOCK_KEY_BYTES];
+
+    block_key(p->block, p->first, s->salt, s->salt_length, key);
+    post_load(&slot->post, &s->target, key, p->block->body.bytes + first->start,
+              last->start + last->length - first->start);
     slot->failures = 0;
-    s->busy++;
-    s->busy_bytes += slot->post.body.length;
     fly(s, slot);
 }
 
-static void decide(struct sender *s, struct slot *slot, uint64_t *total)
+/* Before the delivery is told, as that may free what was sent. */
+static void unload(struct sender *s, struct slot *slot)
 {
-    (*total)++;
     s->decided++;
     s->progress_ms = clock_ms();
     backoff_reset(&s->backoff);
     if (s->waiting)
         s->events.notice(s->events.context, "the gateway answers again, going on");
     s->waiting = false;
-    s->busy--;
-    s->busy_bytes -= slot->post.body.length;
     post_unload(&slot->post);
-    free(slot->name);
-    slot->name = NULL;
     slot->state = SLOT_FREE;
 }
 
-static void refuse(struct sender *s, struct slot *slot, const char *why)
+static void refuse(struct sender *s, struct slot *slot, bool key_is_taken, const char *why)
 {
-    s->events.refused(s->events.context, slot->name, slot->line, why);
-    decide(s, slot, &s->totals.refused);
+    unload(s, slot);
+    delivery_refused_whole(s->delivery, &slot->parcel, key_is_taken, why);
 }
 
-/* Holds everything back for a while, and says so once. Several rows that fail together count as one
- * failure. */
+static void fail(struct sender *s, const char *why)
+{
+    if (s->fatal.code == 0)
+        err_set(&s->fatal, ERR_CONFIG, "%.300s: %s", s->target.url, why);
+}
+
+static void take_item(void *context, int index, const struct answer_item *item)
+{
+    struct slot *slot = context;
+    struct delivery *d = slot->sender->delivery;
+
+    if (item->refused)
+        delivery_refused(d, &slot->parcel, index, item->why);
+    else
+        delivery_accepted(d, slot->replayed || item->duplicate);
+}
+
+static void settle(struct sender *s, struct slot *slot, bool replayed)
+{
+    slot->replayed = replayed;
+    if (!answer_items(&slot->post.reply, slot->parcel.count, take_item, slot)) {
+        slot->state = SLOT_WAITING; /* its rows are in doubt */
+        fail(s, "its answer is none to the rows sent");
+        return;
+    }
+    unload(s, slot);
+    delivery_done(s->delivery, &slot->parcel);
+}
+
+/* Holds everything back for a while, and says so once. Several requests that fail together count as
+ * one failure. */
 static void hold_back(struct sender *s, const struct post_result *result)
 {
     char text[600];
@@ -168,7 +206,7 @@ static void retry(struct sender *s, struct slot *slot, const struct post_result 
     if (slot->failures >= MAX_OWN_FAILURES) {
         snprintf(text, sizeof text, "%d tries failed while other rows went through: %s",
                  MAX_OWN_FAILURES, result->text);
-        refuse(s, slot, text);
+        refuse(s, slot, false, text);
         return;
     }
     slot->state = SLOT_WAITING;
@@ -182,23 +220,22 @@ static void take(struct sender *s, struct slot *slot, CURLcode code)
     post_judge(&slot->post, &s->target, code, &result);
     switch (result.kind) {
     case ANSWER_ACCEPTED:
-        decide(s, slot, result.replayed ? &s->totals.already_there : &s->totals.accepted);
+        settle(s, slot, result.replayed);
         return;
     case ANSWER_REFUSED:
-        refuse(s, slot, result.text);
+        refuse(s, slot, result.key_is_taken, result.text);
         return;
     case ANSWER_LATER:
         retry(s, slot, &result);
         return;
     case ANSWER_KEY:
     case ANSWER_STRANGE:
-        slot->state = SLOT_WAITING; /* counted as unfinished */
-        if (s->fatal.code == 0)
-            err_set(&s->fatal, ERR_CONFIG, "%.300s: %s", s->target.url, result.text);
+        slot->state = SLOT_WAITING; /* its rows are in doubt */
+        fail(s, result.text);
     }
 }
 
-/* --- all rows ------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 /* Takes the answers that came; returns whether there were any. */
 static bool collect(struct sender *s)
@@ -220,13 +257,31 @@ static bool collect(struct sender *s)
     return any;
 }
 
-static void resume(struct sender *s)
+/* Sends what may be sent now: first what failed before, then what is next. */
+static void fill(struct sender *s)
 {
     if (clock_ms() < s->resume_ms || s->fatal.code || stop_asked())
         return;
     for (int i = 0; i < s->slot_count; i++)
         if (s->slots[i].state == SLOT_WAITING)
             fly(s, &s->slots[i]);
+    for (int i = 0; i < s->slot_count; i++)
+        if (s->slots[i].state == SLOT_FREE) {
+            if (!delivery_next(s->delivery, &s->slots[i].parcel))
+                return;
+            load(s, &s->slots[i]);
+        }
+}
+
+/* Moves what can move without waiting; returns whether any answer came. */
+static bool turn(struct sender *s)
+{
+    int running;
+
+    fill(s);
+    if (curl_multi_perform(s->multi, &running) != CURLM_OK)
+        panic("libcurl cannot go on");
+    return collect(s);
 }
 
 static int count_flying(const struct sender *s)
@@ -241,13 +296,11 @@ static int count_flying(const struct sender *s)
 /* Says which row (any of them) nothing was decided on. */
 static void time_out(struct sender *s)
 {
-    const struct slot *slot = s->slots;
+    const struct block_row *row = delivery_oldest(s->delivery);
 
-    while (slot->state == SLOT_FREE)
-        slot++;
-    err_set(&s->fatal, ERR_LIMIT, "%.300s: no row went through for %lld s, not even %.100s:%llu",
-            s->target.url, (long long)(s->timeout_ms / 1000), slot->name,
-            (unsigned long long)slot->line);
+    err_set(&s->fatal, ERR_LIMIT, "%.300s: no row went through for %lld s, at %.100s:%llu",
+            s->target.url, (long long)(s->timeout_ms / 1000), row->name,
+            (unsigned long long)row->line);
 }
 
 /* Moves everything on: waits at most a tick for sockets or for `fd` (-1: none), and returns true if
@@ -256,17 +309,14 @@ static bool work(struct sender *s, int fd)
 {
     struct curl_waitfd extra[2] = {{.fd = stop_fd(), .events = CURL_WAIT_POLLIN},
                                    {.fd = fd, .events = CURL_WAIT_POLLIN}};
-    int running, wait_ms = TICK_MS;
+    int wait_ms = TICK_MS;
     /* The stop's fd stays readable: once seen it would make a busy loop. */
     unsigned first = stop_asked() ? 1 : 0, count = (fd >= 0 ? 2u : 1u) - first;
 
-    resume(s);
-    if (curl_multi_perform(s->multi, &running) != CURLM_OK)
-        panic("libcurl cannot go on");
-    if (collect(s) || s->fatal.code)
+    if (turn(s) || s->fatal.code)
         wait_ms = 0; /* there is a free slot to fill, or nothing to wait for */
     int64_t now = clock_ms();
-    if (s->busy == 0)
+    if (delivery_is_empty(s->delivery))
         s->progress_ms = now;
     else if (s->fatal.code == 0 && now - s->progress_ms > s->timeout_ms)
         time_out(s);
@@ -289,21 +339,21 @@ static int state(const struct sender *s, struct err *e)
     return stop_asked() ? err_set(e, ERR_AGAIN, "stopped by a signal") : 0;
 }
 
-int sender_send(struct sender *s, const struct sender_row *row, struct err *e)
+int sender_send(struct sender *s, struct block *block, struct err *e)
 {
     int code = state(s, e);
 
-    while (code == 0 && (s->busy == s->slot_count || clock_ms() < s->resume_ms ||
-                         (s->busy > 0 && s->busy_bytes + row->body->length > SENDER_MAX_BYTES))) {
+    while (code == 0 && !delivery_has_room(s->delivery)) {
         work(s, -1);
         code = state(s, e);
     }
-    for (int i = 0; code == 0 && i < s->slot_count; i++)
-        if (s->slots[i].state == SLOT_FREE) {
-            load(s, &s->slots[i], row);
-            break;
-        }
-    return code;
+    if (code < 0) {
+        block_free(block);
+        return code;
+    }
+    delivery_add(s->delivery, block);
+    turn(s);
+    return 0;
 }
 
 bool sender_wait(void *sender, int fd)
@@ -323,22 +373,18 @@ bool sender_wait(void *sender, int fd)
 int sender_finish(struct sender *s, struct err *e)
 {
     int64_t end = 0;
-    int code = state(s, e);
 
-    while (s->busy > 0 && s->fatal.code == 0) {
+    while (!delivery_is_empty(s->delivery) && s->fatal.code == 0) {
         if (stop_asked() && (count_flying(s) == 0 || (end && clock_ms() > end)))
             break;
         if (stop_asked() && !end)
             end = clock_ms() + DRAIN_MS;
         work(s, -1);
     }
-    code = state(s, e);
-    s->totals.unfinished = (uint64_t)s->busy;
-    return code;
+    return state(s, e);
 }
 
-void sender_totals(const struct sender *s, struct sender_totals *out)
+void sender_totals(const struct sender *s, struct delivery_totals *out)
 {
-    *out = s->totals;
-    out->unfinished = (uint64_t)s->busy;
+    delivery_totals(s->delivery, out);
 }

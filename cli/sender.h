@@ -6,40 +6,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/buf.h"
+#include "cli/block.h"
+#include "cli/delivery.h"
 #include "common/err.h"
 
 #define SENDER_MAX_IN_FLIGHT 256
-/* No further row is taken above this many bytes in flight; one larger row goes alone. */
+/* No further block is taken above this many bytes in hand. */
 #define SENDER_MAX_BYTES (64u << 20)
 
 /* What the owner is told while the sender works; none may be NULL. */
 struct sender_events {
-    void (*refused)(void *context, const char *name, uint64_t line, const char *why);
+    /* `count` rows from this one on */
+    void (*refused)(void *context, const struct block_row *row, int count, const char *why);
     void (*notice)(void *context, const char *text); /* waiting, going on */
     void (*tick)(void *context);                     /* several times a second */
     void *context;
 };
 
 struct sender_options {
-    const char *url; /* of the gateway, without the path */
-    const char *key; /* NULL: none */
+    const char *url;     /* of the gateway, without the path */
+    const char *key;     /* NULL: none */
+    const char *ca_file; /* trusted in place of the system's certificates; NULL: those */
     int in_flight;
-    int64_t timeout_ms; /* without any row decided on, while rows are in hand */
+    int64_t timeout_ms;        /* without any row decided on, while rows are in hand */
+    const unsigned char *salt; /* of the keys; borrowed */
+    size_t salt_length;
     struct sender_events events;
-};
-
-struct sender_totals {
-    uint64_t accepted, already_there, refused;
-    uint64_t unfinished; /* taken, but given up on */
-};
-
-/* One row to send. */
-struct sender_row {
-    const char *name; /* for messages */
-    uint64_t line;
-    const char *idempotency_key;
-    struct buf *body; /* JSON; taken, and left empty */
 };
 
 struct sender;
@@ -48,11 +40,13 @@ struct sender;
 int sender_open(const struct sender_options *options, struct sender **out, struct err *e);
 void sender_close(struct sender *s); /* NULL is fine */
 
-/* Takes the row once a slot is free. Returns 0; ERR_AGAIN when a stop is asked for; or why nothing
- * can be sent any more: ERR_CONFIG (wrong key, wrong URL), ERR_LIMIT (timeout). */
-int sender_send(struct sender *s, const struct sender_row *row, struct err *e);
+/* Takes the block, in any case, once there is room for it. Returns 0; ERR_AGAIN when a stop is
+ * asked for; or why nothing can be sent any more: ERR_CONFIG (wrong key, wrong URL), ERR_LIMIT
+ * (timeout).
+ */
+int sender_send(struct sender *s, struct block *block, struct err *e);
 
-/* Works until `fd` is readable: for input_wait. Returns false when there is nothing to read for,
+/* Works until `fd` is readable: for input_options. Returns false when there is nothing to read for,
  * because a stop is asked for or sending has failed. */
 bool sender_wait(void *sender, int fd);
 
@@ -60,6 +54,6 @@ bool sender_wait(void *sender, int fd);
  * 10 s. Returns as sender_send(). */
 int sender_finish(struct sender *s, struct err *e);
 
-void sender_totals(const struct sender *s, struct sender_totals *out);
+void sender_totals(const struct sender *s, struct delivery_totals *out);
 
 #endif

@@ -1,51 +1,58 @@
 /* upload: see upload.h. Rows are read only as fast as the gateway takes them; what is in memory is
- * bounded by the slots of the sender.
- *
- * Every row has an Idempotency-Key made of its number and its text, so that a broken upload can be
- * run again: the gateway knows for a day which rows it has. */
+ * bounded by what the sender has in hand. block.h says how a broken upload goes on when it is run
+ * again: the gateway knows for a day what it has. */
 #include "cli/upload.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "cli/block.h"
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
 #include "cli/sender.h"
 #include "cli/upload_options.h"
-#include "common/buf.h"
 #include "common/clock.h"
 #include "common/stop.h"
 
 #define MAX_REFUSED_PRINTED 20
-#define SALT_BYTES          16
 
 struct upload {
     const struct upload_options *options;
     struct sender *sender;
     struct progress progress;
-    struct input *input;   /* being read now, or NULL */
-    uint64_t bytes_before; /* of the files before this one */
-    uint64_t rows, refused;
+    struct input *input; /* being read now, or NULL */
+    struct block *block; /* being filled, or NULL */
+    size_t max_content_bytes;
+    uint64_t bytes_before;  /* of the files before this one */
+    uint64_t rows, refused; /* also those that are not sent at all */
+    unsigned refusals;      /* lines about them */
     unsigned failed_files;
-    unsigned char salt[SALT_BYTES];
+    unsigned char salt[BLOCK_SALT_BYTES];
     size_t salt_length; /* 0 without --again */
     int64_t started_ms;
 };
 
 /* --- what the sender tells ------------------------------------------------------------------- */
 
-static void on_refused(void *context, const char *name, uint64_t line, const char *why)
+static void on_refused(void *context, const struct block_row *row, int count, const char *why)
 {
     struct upload *u = context;
 
-    if (u->refused++ < MAX_REFUSED_PRINTED)
-        progress_note(&u->progress, "%s:%llu: refused: %s", name, (unsigned long long)line, why);
+    u->refused += (uint64_t)count;
+    if (u->refusals++ >= MAX_REFUSED_PRINTED)
+        return;
+    if (count == 1)
+        progress_note(
+            &u->progress, "%s:%llu: refused: %s%s", row->name, (unsigned long long)row->line, why,
+            block_begins(row->number) ? " (put right, it has to go in a file of its own)" : "");
+    else
+        progress_note(&u->progress, "%s:%llu: refused, with the %d rows after it: %s", row->name,
+                      (unsigned long long)row->line, count - 1, why);
 }
 
 static void on_notice(void *context, const char *text)
@@ -58,53 +65,37 @@ static void on_notice(void *context, const char *text)
 static void on_tick(void *context)
 {
     struct upload *u = context;
-    struct sender_totals totals;
+    struct delivery_totals totals;
 
     sender_totals(u->sender, &totals);
+    if (u->input && u->options->file_count == 1 && input_total_bytes(u->input) > 0)
+        u->progress.state.total_bytes = input_total_bytes(u->input);
     progress_update(&u->progress, totals.accepted + totals.already_there + u->refused,
                     u->bytes_before + (u->input ? input_bytes_read(u->input) : 0));
 }
 
-/* --- one row --------------------------------------------------------------------------------- */
+/* --- rows ---------------------------------------------------------------------------------------
+ */
 
-/* SHA-256 of salt, row number and body: the body holds publication and content, and where any part
- * of it changes it is another article. */
-static void make_key(const struct upload *u, uint64_t number, const struct buf *body, char out[65])
+static int send_block(struct upload *u, struct err *e)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    char front[32];
-    unsigned length = 0;
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    int front_length = snprintf(front, sizeof front, "%llu ", (unsigned long long)number);
+    struct block *block = u->block;
 
-    if (!hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL) ||
-        !EVP_DigestUpdate(hash, u->salt, u->salt_length) ||
-        !EVP_DigestUpdate(hash, front, (size_t)front_length) ||
-        !EVP_DigestUpdate(hash, body->bytes, body->length) ||
-        !EVP_DigestFinal_ex(hash, digest, &length))
-        panic("SHA-256 failed");
-    EVP_MD_CTX_free(hash);
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    u->block = NULL;
+    return block ? sender_send(u->sender, block, e) : 0;
 }
 
-static int send_row(struct upload *u, const struct row *row, struct buf *body, struct err *e)
+static int send_row(struct upload *u, const struct row *row, struct err *e)
 {
-    char key[65];
+    struct block_row here = {.name = row->name, .number = row->number, .line = row->line};
 
-    if (row->refused) {
-        on_refused(u, row->name, row->line, row->refused);
-        return 0;
-    }
-    buf_clear(body);
-    if (article_write(&row->article, NULL, body) < 0) {
-        on_refused(u, row->name, row->line, "too long");
-        return 0;
-    }
-    make_key(u, row->number, body, key);
-    struct sender_row out = {
-        .name = row->name, .line = row->line, .idempotency_key = key, .body = body};
-    return sender_send(u->sender, &out, e);
+    if (!u->block)
+        u->block = block_new();
+    if (row->refused)
+        on_refused(u, &here, 1, row->refused);
+    else if (block_add(u->block, row, u->max_content_bytes) < 0)
+        on_refused(u, &here, 1, "too long");
+    return block_is_full(u->block, row->number) ? send_block(u, e) : 0;
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -113,30 +104,30 @@ static int send_row(struct upload *u, const struct row *row, struct buf *body, s
  * more can be sent. */
 static int send_file(struct upload *u, const char *path, struct err *e)
 {
-    struct input_wait wait = {.until_readable = sender_wait, .context = u->sender};
-    struct buf body;
+    struct input_options from = {
+        .until_readable = sender_wait, .context = u->sender, .ca_file = u->options->ca_file};
     struct rows *rows = NULL;
     struct row row;
-    int code = input_open(path, wait, &u->input, e), sent = 0;
+    int code = input_open(path, &from, &u->input, e), sent = 0;
 
-    buf_init(&body, ARTICLE_MAX_ITEM_BYTES(ROWS_MAX_LINE_BYTES));
     if (code == 0) {
         rows = rows_open(u->input, &u->options->rows);
         while (sent == 0 && (code = rows_next(rows, &row, e)) == 1) {
             u->rows++;
-            sent = send_row(u, &row, &body, e);
+            sent = send_row(u, &row, e);
         }
         rows_close(rows);
         u->bytes_before += input_bytes_read(u->input);
         input_close(u->input);
         u->input = NULL;
     }
-    buf_fini(&body);
-    if (code < 0 && code != ERR_AGAIN) {
+    if (code < 0 && code != ERR_AGAIN) { /* what came before counts */
         u->failed_files++;
         progress_note(&u->progress, "upload: %s", e->text);
-        return 0;
+        code = 0;
     }
+    if (code == 0 && sent == 0)
+        sent = send_block(u, e);
     return code < 0 ? code : sent;
 }
 
@@ -157,14 +148,13 @@ static uint64_t total_bytes(const struct upload_options *o)
 
 static void print_summary(struct upload *u)
 {
-    struct sender_totals totals;
+    struct delivery_totals totals;
     double seconds = (double)(clock_ms() - u->started_ms) / 1000;
 
     sender_totals(u->sender, &totals);
     uint64_t done = totals.accepted + totals.already_there + u->refused;
-    if (u->refused > MAX_REFUSED_PRINTED)
-        fprintf(stderr, "upload: and %llu more rows refused\n",
-                (unsigned long long)(u->refused - MAX_REFUSED_PRINTED));
+    if (u->refusals > MAX_REFUSED_PRINTED)
+        fprintf(stderr, "upload: and %u more refusals\n", u->refusals - MAX_REFUSED_PRINTED);
     printf("%llu rows, %llu accepted, %llu already there, %llu refused, ",
            (unsigned long long)u->rows, (unsigned long long)totals.accepted,
            (unsigned long long)totals.already_there, (unsigned long long)u->refused);
@@ -198,15 +188,18 @@ int upload_main(int argc, char **argv, const struct conf *conf)
         return code;
     stop_setup();
     if (options.again) {
-        u.salt_length = SALT_BYTES;
-        if (getrandom(u.salt, SALT_BYTES, 0) != SALT_BYTES)
+        u.salt_length = sizeof u.salt;
+        if (getrandom(u.salt, sizeof u.salt, 0) != sizeof u.salt)
             panic("no random bytes: %s", strerror(errno));
     }
     struct sender_options to = {
         .url = options.url,
         .key = *options.key ? options.key : NULL,
+        .ca_file = options.ca_file,
         .in_flight = options.in_flight,
         .timeout_ms = options.timeout_ms,
+        .salt = u.salt,
+        .salt_length = u.salt_length,
         .events = {.refused = on_refused, .notice = on_notice, .tick = on_tick, .context = &u}};
     code = sender_open(&to, &u.sender, &e);
     explicit_bzero(options.key, sizeof options.key);
@@ -214,8 +207,10 @@ int upload_main(int argc, char **argv, const struct conf *conf)
         fprintf(stderr, "newsmill upload: --url %s\n", e.text);
         return 64;
     }
+    u.max_content_bytes = (size_t)conf->gateway.max_article_bytes;
     progress_start(&u.progress, "upload", total_bytes(&options));
     code = upload(&u, &e);
     sender_close(u.sender);
+    block_free(u.block);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/csv.h"
 #include "cli/sender.h"
@@ -14,7 +15,7 @@
 #define DEFAULT_IN_FLIGHT 64
 #define DEFAULT_TIMEOUT_S 600
 
-enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT };
+enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT, CA_FILE };
 
 static const struct option long_options[] = {
     {"url", required_argument, NULL, 'u'},
@@ -22,6 +23,7 @@ static const struct option long_options[] = {
     {"in-flight", required_argument, NULL, 'n'},
     {"timeout", required_argument, NULL, TIMEOUT},
     {"again", no_argument, NULL, AGAIN},
+    {"ca-file", required_argument, NULL, CA_FILE},
     {"content-column", required_argument, NULL, CONTENT_COLUMN},
     {"publication-column", required_argument, NULL, PUBLICATION_COLUMN},
     {"no-header", no_argument, NULL, NO_HEADER},
@@ -34,23 +36,33 @@ static void print_help(FILE *to)
     fputs(
         "usage: newsmill upload [OPTION]… FILE…\n"
         "\n"
-        "Sends the articles of CSV and NDJSON files to the gateway. FILE may be compressed (gzip,\n"
-        "bzip2, xz, zstd, lz4) or a zip; - is standard input. CSV needs columns named content\n"
-        "or article, and publication; NDJSON is one object a line, {\"content\", \"publication\"}\n"
-        "and, if wanted, id, url, title, published. A broken upload can be run again within a\n"
-        "day: what is there already is not counted twice.\n"
+        "Sends the articles of CSV and NDJSON files to the gateway. FILE may be an https://\n"
+        "address; - is standard input. It may be compressed (gzip, bzip2, xz, zstd, lz4) or an\n"
+        "archive (zip, tar) of such files; its content tells which. CSV needs columns named\n"
+        "content or article, and publication; NDJSON is one object a line, {\"content\",\n"
+        "\"publication\"} and, if wanted, id, url, title, published. Limits: 16 MiB a row, 1 TiB\n"
+        "downloaded or unpacked, 500 times the packed size. Nothing is stored on this machine.\n"
+        "\n"
+        "Rows go by the hundred. A broken upload can be run again within a day, from any\n"
+        "machine: what is there already is not counted twice. The file may have grown at its\n"
+        "end, and refused rows may have been put right; where such a row has to go in a file of\n"
+        "its own instead, that is said. Where a row was changed after it was sent, the hundred\n"
+        "rows around it are refused, or counted again if it is their first. A broken download\n"
+        "goes on where it broke.\n"
         "\n"
         "  -u, --url URL             of the gateway (from gateway.address and gateway.port)\n"
         "  -k, --key-file FILE       holds the API key (environment: NEWSMILL_API_KEY)\n"
         "  -n, --in-flight N         requests at a time, 1 to 256 (64)\n"
         "      --timeout S           give up when no row went through for so long (600)\n"
         "      --again               send rows again that were sent before\n"
+        "      --ca-file FILE        certificates to trust in place of the system's\n"
         "      --content-column N    of CSV, counted from 0, whatever its name\n"
         "      --publication-column N\n"
         "      --no-header           the first record of CSV is an article; give both columns\n"
         "  -h, --help                this text\n"
         "\n"
-        "Exit code: 0 every row is there; 1 a row was refused or not sent; 64 usage.\n",
+        "Exit code: 0 every row is there; 1 a row was refused or not sent, or a file could not be\n"
+        "read to its end (what came before counts); 64 usage.\n",
         to);
 }
 
@@ -161,6 +173,9 @@ static int take(int option, struct upload_options *o, const char **key_file)
     case AGAIN:
         o->again = true;
         return -1;
+    case CA_FILE:
+        o->ca_file = optarg;
+        return -1;
     case 'h':
         print_help(stdout);
         return 0;
@@ -194,5 +209,7 @@ int upload_options_read(int argc, char **argv, const struct conf *conf, struct u
         return usage("standard input can be read only once");
     if (out->rows.no_header && (out->rows.content_column < 0 || out->rows.publication_column < 0))
         return usage("--no-header needs --content-column and --publication-column");
+    if (out->ca_file && access(out->ca_file, R_OK) < 0)
+        return usage("--ca-file %s: %s", out->ca_file, strerror(errno));
     return read_key(key_file, out);
 }

@@ -75,7 +75,7 @@ static void expect_answer(long status, const char *body, const char *wanted)
 
     buf_init(&bytes, 1000);
     buf_append_text(&bytes, body);
-    answer_text(status, &bytes, text, sizeof text);
+    CU_ASSERT_FALSE(answer_text(status, &bytes, text, sizeof text));
     CU_ASSERT_STRING_EQUAL(text, wanted);
     buf_fini(&bytes);
 }
@@ -104,6 +104,55 @@ static void test_answers(void)
     CU_ASSERT_EQUAL(answer_kind(0), ANSWER_STRANGE);
 }
 
+static void render_item(void *context, int index, const struct answer_item *item)
+{
+    buf_printf(context, "%d%s%s%s\n", index, item->duplicate ? " again" : "",
+               item->refused ? " refused: " : "", item->why);
+}
+
+static bool read_items(const char *body, int count, struct buf *out)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, 1000);
+    buf_append_text(&bytes, body);
+    buf_clear(out);
+    bool good = answer_items(&bytes, count, render_item, out);
+    buf_fini(&bytes);
+    return good;
+}
+
+static void test_bulk_answers(void)
+{
+    static const char good[] =
+        "{\"accepted\":1,\"duplicates\":1,\"refused\":2,\"items\":[{\"id\":\"a\"},{\"id\":\"b\","
+        "\"duplicate\":true},{\"status\":422,\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",2,"
+        "\"content\"],\"msg\":\"Field required\"}]},{\"status\":413,\"detail\":\"too large\"}]}";
+    static const char *const bad[] = {"",
+                                      "{}",
+                                      "[]",
+                                      "{\"items\":{}}",
+                                      "{\"items\":[]}",
+                                      "{\"items\":[{\"id\":1}]}",
+                                      "{\"items\":[{\"id\":\"a\"}"};
+    struct buf out;
+    char text[100];
+
+    buf_init(&out, 1000);
+    CU_ASSERT(read_items(good, 4, &out));
+    CU_ASSERT_STRING_EQUAL(out.bytes, "0\n1 again\n2 refused: 422 content: Field required\n"
+                                      "3 refused: 413 too large\n");
+    CU_ASSERT_FALSE(read_items(good, 3, &out));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CU_ASSERT_FALSE(read_items(bad[i], 1, &out));
+    CU_ASSERT_EQUAL(out.length, 0);
+    buf_clear(&out);
+    buf_append_text(&out, "{\"detail\":[{\"type\":\"idempotency_key_reused\",\"loc\":[\"body\"],"
+                          "\"msg\":\"m\"}]}");
+    CU_ASSERT(answer_text(422, &out, text, sizeof text));
+    buf_fini(&out);
+}
+
 void suite_progress(void);
 
 void suite_progress(void)
@@ -113,4 +162,5 @@ void suite_progress(void)
     CU_add_test(suite, "progress lines", test_lines);
     CU_add_test(suite, "printable text", test_printable);
     CU_add_test(suite, "answers of the gateway", test_answers);
+    CU_add_test(suite, "answers to a bulk", test_bulk_answers);
 }

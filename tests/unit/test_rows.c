@@ -53,10 +53,11 @@ static void write_packed(int format, int filter, const char *const *names, const
  * as its code and text. */
 static void render(const struct rows_options *options, struct buf *out)
 {
+    struct input_options from = {0};
     struct input *in = NULL;
     struct row row;
     struct err e;
-    int code = input_open(path, (struct input_wait){0}, &in, &e);
+    int code = input_open(path, &from, &in, &e);
 
     buf_clear(out);
     buf_append_text(out, "");
@@ -241,15 +242,67 @@ static void test_zip(void)
     expect(&by_name, "");
 }
 
+/* Nothing is unpacked, so a name can be anything. */
+static void test_tar(void)
+{
+    static const int filters[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD};
+    static const char *const names[] = {"/etc/passwd", "../../x.ndjson"};
+    static const char *const texts[] = {"content,publication\na,p\n",
+                                        "{\"content\":\"b\",\"publication\":\"q\"}\n"};
+
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        write_packed(ARCHIVE_FORMAT_TAR_USTAR, filters[i], names, texts, 2);
+        expect(&by_name, "1 2 a|p\n2 1 b|q\n");
+    }
+}
+
+/* Beside the articles there may be other files. */
+static void test_other_files(void)
+{
+    static const char *const names[] = {"README", "a.csv", "all.json", "b.csv"};
+    static const char *const texts[] = {"These are articles.\n", "content,publication\na,p\n",
+                                        "[{\"content\":\"x\",\"publication\":\"y\"}]\n",
+                                        "content,publication\nb,q\n"};
+
+    write_packed(ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, names, texts, 4);
+    expect(&by_name, "1 1 ! no column is named content or article; name it or give its number\n"
+                     "2 2 a|p\n"
+                     "3 1 ! a JSON array; one object a line (NDJSON) or CSV is wanted\n"
+                     "4 2 b|q\n");
+}
+
+/* Blank lines are no rows, and nearly all of this is blank lines. */
+static void test_bomb(void)
+{
+    const char *name = "data";
+    size_t length = 80 << 20;
+    char *text = malloc(length + 1);
+    const char *const one = text;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, '\n', length);
+    memcpy(text, "content,publication\na,p\n", 24);
+    text[length] = 0;
+    write_packed(ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_ZSTD, &name, &one, 1);
+    expect(&by_name, "1 2 a|p\n-5 ");
+    write_packed(ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_ZSTD, &name, &one, 1);
+    expect(&by_name, "more than 500 times its size unpacked");
+    text[60 << 20] = 0;
+    write_packed(ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_ZSTD, &name, &one, 1);
+    expect(&by_name, "1 2 a|p\n");
+    free(text);
+}
+
 static void test_broken(void)
 {
+    struct input_options from = {0};
     struct err e;
     struct input *in;
 
     write_file("\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c", 12);
     expect(&by_name, "-2 ");
-    CU_ASSERT_EQUAL(input_open("/nonexistent/file", (struct input_wait){0}, &in, &e), ERR_INPUT);
-    CU_ASSERT_EQUAL(input_open("/", (struct input_wait){0}, &in, &e), ERR_INPUT);
+    CU_ASSERT_EQUAL(input_open("/nonexistent/file", &from, &in, &e), ERR_INPUT);
+    CU_ASSERT_EQUAL(input_open("/", &from, &in, &e), ERR_INPUT);
 }
 
 void suite_rows(void);
@@ -267,5 +320,8 @@ void suite_rows(void)
     CU_add_test(suite, "nothing inside", test_empty);
     CU_add_test(suite, "compressed files", test_packed);
     CU_add_test(suite, "zip files", test_zip);
+    CU_add_test(suite, "tar files", test_tar);
+    CU_add_test(suite, "other files in an archive", test_other_files);
+    CU_add_test(suite, "a bomb", test_bomb);
     CU_add_test(suite, "broken files", test_broken);
 }

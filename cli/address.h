@@ -1,0 +1,19 @@
+/* address: what an http:// or https:// address says, before anything is done with it. */
+#ifndef NEWSMILL_ADDRESS_H
+#define NEWSMILL_ADDRESS_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+struct address {
+    bool is_https;
+    bool is_loopback; /* localhost, 127.0.0.0/8 or ::1 */
+    char *name;       /* for messages: no user, password, query or fragment, which may be secrets */
+};
+
+/* Returns 0 (free with address_fini()), or ERR_INPUT when it is no address of the two kinds. */
+int address_read(const char *text, struct address *out, struct err *e);
+void address_fini(struct address *a);
+
+#endif
