@@ -47,8 +47,9 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 COMMON_LIBS  := -lhiredis -lcjson -lunistring -lconfuse -lcrypto -levent -lsystemd
 NER_LIBS     := -lpcre2-8 -lmsgpackc -lcjson -lunistring -lm
+GATEWAY_LIBS := -lz
 STORE_LIBS   := -lsqlite3 -lcurl -lcjson -lcrypto
-TEST_LIBS    := -lcunit -levent_openssl -lssl
+TEST_LIBS    := -lcunit -levent_openssl -lssl -lz
 CLI_LIBS     := -lcurl -larchive -lcsv
 
 PROGRAMS := newsmill-gateway newsmill-workers newsmill-savers newsmill
@@ -65,7 +66,7 @@ $(OUT)/%.a:
 	$(AR) rcs $@ $^
 
 $(OUT)/newsmill-gateway: $(call objects,$(GATEWAY_SRC)) $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(GATEWAY_LIBS) $(COMMON_LIBS)
 $(OUT)/newsmill-workers: $(call objects,$(WORKERS_SRC)) $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
 $(OUT)/newsmill-savers: $(call objects,$(SAVERS_SRC)) $(OUT)/libstore.a $(OUT)/libcommon.a
@@ -88,8 +89,13 @@ $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers: $(FUZZERS)
 $(OUT)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(OBJ)/tests/harness/golden.o \
+               $(OBJ)/tests/harness/article_reference.o \
                $(OUT)/libner.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(NER_LIBS) \
+	  $(BLAS_LIBS) $(GATEWAY_LIBS) $(COMMON_LIBS)
+$(OUT)/fuzz_http: $(call objects,gateway/head.c gateway/body.c)
+$(OUT)/fuzz_bulk: $(call objects,tests/unit/bulk_model.c gateway/bulk_parse.c gateway/bulk_answer.c \
+                    gateway/fault.c gateway/digest.c gateway/gunzip.c)
 
 # What `make bench-ner` measures; see the first lines of each file.
 BENCH_NER := bench-engine bench-stages bench-bound
@@ -108,18 +114,20 @@ $(OBJ)/%.o: %.c
 	$(CC) $(NM_CFLAGS) -c -o $@ $<
 $(OBJ)/workers/ner/gemm.o: NM_CFLAGS += $(BLAS_CFLAGS)
 
-# A Lua script becomes a C string of the same name: claim.lua -> claim_lua.
-LUA := $(wildcard common/*.lua gateway/*.lua cli/*.lua)
-$(OUT)/gen/%_lua.h:
+# A text becomes a C string of the same name: claim.lua -> claim_lua. Redis hashes a script at each
+# EVAL, so comments stay here.
+TEXTS := $(wildcard common/*.lua gateway/*.lua cli/*.lua gateway/*.json gateway/*.html)
+$(OUT)/gen/%.h:
 	@mkdir -p $(@D)
-	@{ printf 'static const char $(notdir $*)_lua[] =\n'; \
-	   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $<; printf ';\n'; } > $@
-define lua_rule
-$(OUT)/gen/$(notdir $(1:.lua=))_lua.h: $(1)
+	@{ printf 'static const char %s[] =\n' $*; \
+	   sed $(if $(filter %.lua,$<),-e '/^ *--/d') -e 's/@VERSION@/$(VERSION)/' -e 's/[\\"?]/\\&/g' -e 's/.*/    "&\\n"/' $<; printf ';\n'; } > $@
+text_header = $(OUT)/gen/$(subst .,_,$(notdir $(1))).h
+define text_rule
+$(call text_header,$(1)): $(1) VERSION
 endef
-$(foreach l,$(LUA),$(eval $(call lua_rule,$(l))))
-LUA_HEADERS := $(foreach l,$(LUA),$(OUT)/gen/$(notdir $(l:.lua=))_lua.h)
-$(call objects,$(COMMON_SRC) $(GATEWAY_SRC) $(CLI_SRC)): | $(LUA_HEADERS)
+$(foreach t,$(TEXTS),$(eval $(call text_rule,$(t))))
+TEXT_HEADERS := $(foreach t,$(TEXTS),$(call text_header,$(t)))
+$(call objects,$(COMMON_SRC) $(GATEWAY_SRC) $(CLI_SRC)): | $(TEXT_HEADERS)
 
 # --- what people type --------------------------------------------------------------------------
 run:            ## install, build, get the model, start everything, count the sample (ONCE=1: and end)
@@ -148,8 +156,9 @@ parity:         ## compare with spaCy itself, in a venv (CORPUS=file.csv for any
 
 parity-all:     ## the same with three public models and trained ones, on every corpus we have
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@$(MAKE) --no-print-directory -s -j$(JOBS) MODE=debug all
 	@deploy/get-model
-	@tests/parity/all $(OUT) $(CORPUS)
+	@tests/parity/all $(OUT) build/debug $(CORPUS)
 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 600
@@ -160,13 +169,18 @@ fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FU
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
 bench-ner:      ## the engine against spaCy, one core each (CORPUS=file.csv; ROUNDS=5)
-	@$(MAKE) --no-print-directory -s -j$(JOBS) $(BENCH_NER:%=$(OUT)/%)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) $(BENCH_NER:%=$(OUT)/%) $(OUT)/newsmill-workers
 	@deploy/get-model
 	@ROUNDS=$(ROUNDS) tests/bench/bench-ner $(OUT) $(CORPUS)
 
 bench-savers:   ## increments a second into Google's Firestore emulator, against the original's way
 	@$(MAKE) --no-print-directory -s all
 	@tests/bench/bench-savers $(OUT)
+
+bench-gateway:  ## articles a second by HTTP, single and bulk (WEBDIS=path; ROUNDS=5; AOF="off always")
+	@deploy/install-packages bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) $(OUT)/newsmill-gateway $(OUT)/newsmill
+	@tests/bench/bench-gateway $(OUT)
 
 format:         ## rewrite the sources with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
@@ -175,9 +189,9 @@ clean:          ## remove build/; var/ (data and model) stays
 	rm -rf build
 
 help:           ## this list
-	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all tests fuzzers run test install lint parity parity-all bench-ner bench-savers fuzz format clean help
+.PHONY: all tests fuzzers run test install lint parity parity-all bench-ner bench-savers bench-gateway fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

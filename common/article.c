@@ -2,7 +2,6 @@
  * pydantic 2 answers for a model of these fields. */
 #include "article.h"
 
-#include <cjson/cJSON.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@ enum field { CONTENT, PUBLICATION, ID, URL, TITLE, PUBLISHED, FIELDS };
 
 static const char *const names[FIELDS] = {"content", "publication", "id",
                                           "url",     "title",       "published"};
+#define MAX_NAME_LENGTH 11
 
 /* Where the wanted members stand in the text; bytes is NULL for one that is absent. */
 struct members {
@@ -41,39 +41,23 @@ static int fail(struct article_fault *fault, int field, const char *type, const 
     return ERR_INPUT;
 }
 
-/* A string that json_scan() has found good, without quotes and escapes. Panics when out of memory:
- * its size is below the ceiling of an item. */
-static cJSON *decode(struct json_span string)
-{
-    cJSON *item = cJSON_ParseWithLength(string.bytes, string.length);
-
-    if (!item || !cJSON_IsString(item))
-        panic("a string of %zu bytes was not decoded", string.length);
-    return item;
-}
-
-static bool is_name(struct json_span span, const char *name)
-{
-    if (!memchr(span.bytes, '\\', span.length))
-        return span.length == strlen(name) + 2 &&
-               memcmp(span.bytes + 1, name, span.length - 2) == 0;
-    cJSON *item = decode(span);
-    bool same = strcmp(item->valuestring, name) == 0;
-    cJSON_Delete(item);
-    return same;
-}
-
 /* Of members with one name the last counts, as in Python. */
 static void collect(void *context, struct json_span name, struct json_span value)
 {
     struct members *m = context;
+    char decoded[6 * MAX_NAME_LENGTH + 2];
+    const char *text = name.bytes + 1;
+    size_t length = name.length - 2;
 
-    for (int i = 0; i < FIELDS; i++) {
-        if (is_name(name, names[i])) {
-            m->values[i] = value;
-            return;
-        }
+    if (length > 6 * MAX_NAME_LENGTH)
+        return;
+    if (memchr(text, '\\', length)) {
+        length = json_unescape(name, decoded);
+        text = decoded;
     }
+    for (int i = 0; i < FIELDS; i++)
+        if (length == strlen(names[i]) && memcmp(text, names[i], length) == 0)
+            m->values[i] = value;
 }
 
 static int find_members(const char *json, size_t length, struct members *m,
@@ -98,10 +82,10 @@ static int find_members(const char *json, size_t length, struct members *m,
     }
 }
 
-/* Decodes the string of a field into the article's memory. Of an optional field that is absent or
- * null *text becomes NULL. */
-static int take_text(struct article *out, const struct members *m, enum field field,
-                     size_t max_bytes, char **text, struct article_fault *fault)
+/* Decodes the string of a field to *room, and moves that behind it. Of an optional field that is
+ * absent or null *text becomes NULL. */
+static int take_text(const struct members *m, enum field field, size_t max_bytes, char **room,
+                     char **text, size_t *length, struct article_fault *fault)
 {
     struct json_span value = m->values[field];
     bool required = field == CONTENT || field == PUBLICATION;
@@ -115,28 +99,28 @@ static int take_text(struct article *out, const struct members *m, enum field fi
     if (*value.bytes != '"')
         return fail(fault, (int)field, "string_type", "Input should be a valid string",
                     "%s is not a string", names[field]);
-    cJSON *item = decode(value);
-    cJSON_AddItemToArray(out->json, item);
-    if (strlen(item->valuestring) > max_bytes) {
+    *text = *room;
+    *length = json_unescape(value, *room);
+    *room += *length + 1;
+    if (*length > max_bytes) {
         fail(fault, (int)field, "string_too_long", NULL, "%s should have at most %zu bytes",
              names[field], max_bytes);
         fault->too_large = field == CONTENT;
         return ERR_INPUT;
     }
-    *text = item->valuestring;
     return 0;
 }
 
-static int take_publication(struct article *out, const struct members *m,
+static int take_publication(struct article *out, const struct members *m, char **room,
                             struct article_fault *fault)
 {
     struct buf key;
     char *text;
+    size_t length;
 
-    if (take_text(out, m, PUBLICATION, ARTICLE_MAX_PUBLICATION_BYTES, &text, fault) < 0)
+    if (take_text(m, PUBLICATION, ARTICLE_MAX_PUBLICATION_BYTES, room, &text, &length, fault) < 0)
         return ERR_INPUT;
     const char *start = text;
-    size_t length = strlen(text);
     utf8_trim(&start, &length);
     if (length == 0)
         return fail(fault, PUBLICATION, "string_too_short",
@@ -155,16 +139,20 @@ static int take_fields(struct article *out, const struct members *m, size_t max_
 {
     const char **others[FIELDS] = {
         [ID] = &out->id, [URL] = &out->url, [TITLE] = &out->title, [PUBLISHED] = &out->published};
-    char *text;
+    char *room, *text;
+    size_t size = 0, length;
 
-    if (take_text(out, m, CONTENT, max_content_bytes, &text, fault) < 0)
+    for (int i = 0; i < FIELDS; i++)
+        size += m->values[i].length;
+    room = out->memory = xmalloc(size + 1); /* at most ARTICLE_MAX_ITEM_BYTES */
+    if (take_text(m, CONTENT, max_content_bytes, &room, &text, &length, fault) < 0)
         return ERR_INPUT;
     out->content = text;
-    out->content_length = strlen(text);
-    if (take_publication(out, m, fault) < 0)
+    out->content_length = length;
+    if (take_publication(out, m, &room, fault) < 0)
         return ERR_INPUT;
     for (int i = ID; i < FIELDS; i++) {
-        if (take_text(out, m, (enum field)i, ARTICLE_MAX_OTHER_BYTES, &text, fault) < 0)
+        if (take_text(m, (enum field)i, ARTICLE_MAX_OTHER_BYTES, &room, &text, &length, fault) < 0)
             return ERR_INPUT;
         *others[i] = text;
     }
@@ -185,9 +173,6 @@ int article_parse(const char *json, size_t length, size_t max_content_bytes, str
     }
     if (find_members(json, length, &m, fault) < 0)
         return ERR_INPUT;
-    out->json = cJSON_CreateArray();
-    if (!out->json)
-        panic("out of memory for an article");
     if (take_fields(out, &m, max_content_bytes, fault) < 0) {
         article_fini(out);
         return ERR_INPUT;
@@ -197,29 +182,32 @@ int article_parse(const char *json, size_t length, size_t max_content_bytes, str
 
 void article_fini(struct article *a)
 {
-    cJSON_Delete(a->json);
+    free(a->memory);
     free(a->key);
     *a = (struct article){0};
 }
 
-static void write_member(struct buf *out, const char *name, const char *text, size_t length)
-{
-    buf_printf(out, "%s\"%s\":", out->bytes[out->length - 1] == '{' ? "" : ",", name);
-    json_append_string(out, text, length);
-}
-
 int article_write(const struct article *a, const char *id, struct buf *out)
 {
+    static const char *const fronts[FIELDS] = {
+        "{\"content\":", ",\"publication\":", ",\"id\":",
+        ",\"url\":",     ",\"title\":",       ",\"published\":"};
     const char *const others[FIELDS] = {
         [ID] = id ? id : a->id, [URL] = a->url, [TITLE] = a->title, [PUBLISHED] = a->published};
+    size_t likely = a->content_length + 512;
 
-    if (buf_append(out, "{", 1) < 0)
-        return ERR_LIMIT;
-    write_member(out, names[CONTENT], a->content, a->content_length);
-    write_member(out, names[PUBLICATION], a->publication, strlen(a->publication));
-    for (int i = ID; i < FIELDS; i++)
-        if (others[i])
-            write_member(out, names[i], others[i], strlen(others[i]));
+    if (likely <= out->max_bytes - out->length)
+        buf_reserve(out, likely); /* at once, not by doubling */
+    buf_append_text(out, fronts[CONTENT]);
+    json_append_string(out, a->content, a->content_length);
+    buf_append_text(out, fronts[PUBLICATION]);
+    json_append_string(out, a->publication, strlen(a->publication));
+    for (int i = ID; i < FIELDS; i++) {
+        if (others[i]) {
+            buf_append_text(out, fronts[i]);
+            json_append_string(out, others[i], strlen(others[i]));
+        }
+    }
     return buf_append(out, "}", 1);
 }
 

@@ -18,13 +18,20 @@
 #define ARTICLE_MAX_PUBLICATION_BYTES 1024
 #define ARTICLE_MAX_OTHER_BYTES       8192
 
+/* Most bytes that article_write() makes of an article that article_parse() took, each byte escaped.
+ */
+#define ARTICLE_MAX_WRITTEN_BYTES(max_content_bytes)                                               \
+    (6 * ((size_t)(max_content_bytes) + ARTICLE_MAX_PUBLICATION_BYTES +                            \
+          4 * ARTICLE_MAX_OTHER_BYTES) +                                                           \
+     256)
+
 struct article {
     const char *content; /* UTF-8, may be empty */
     size_t content_length;
     const char *publication; /* as written, trimmed; never empty */
     char *key;               /* publication trimmed and lower-cased: what counts are kept under */
     const char *id, *url, *title, *published; /* NULL where absent */
-    void *json;                               /* owns what the views above point into */
+    char *memory;                             /* what the views above point into */
 };
 
 /* What was wrong, in the words of the two entrances. */

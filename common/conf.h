@@ -27,7 +27,15 @@ struct conf {
         char *keys_file;           /* empty: no key, loopback only */
         int64_t max_article_bytes; /* of content; the workers hold raw LPUSHes to it too */
         int64_t max_backlog;       /* articles waiting above which the gateway answers 503 */
+        int64_t dedup_window_s;    /* so long an article counts as a duplicate; 0: never */
         int64_t max_connections;
+        int64_t head_timeout_ms;  /* for the head of a request, from its first byte on */
+        int64_t body_timeout_ms;  /* for its body, and more for a long one */
+        int64_t idle_timeout_ms;  /* between two requests of a connection */
+        int64_t rate_limit_per_s; /* articles of one key; 0: no limit */
+        int64_t rate_limit_burst; /* articles at once; 0: those of one second */
+        char *cors_origins;
+        char *access_log; /* "off" | "logfmt" | "json" */
     } gateway;
     struct {
         int64_t processes; /* 0: one a core */

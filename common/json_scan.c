@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "plain.h"
 #include "utf8.h"
 
 struct scan {
@@ -84,29 +85,50 @@ static bool scan_unicode_escape(struct scan *s)
     return true;
 }
 
+/* at: behind the backslash */
+static bool scan_escape(struct scan *s)
+{
+    if (s->at == s->end)
+        return fail(s, "a string without its end");
+    switch (*s->at) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        s->at++;
+        return true;
+    case 'u':
+        s->at++;
+        return scan_unicode_escape(s);
+    default:
+        return fail(s, "an unknown escape in a string");
+    }
+}
+
 static bool scan_string(struct scan *s)
 {
     if (!take(s, '"'))
         return fail(s, "a string in quotes is expected");
-    while (s->at < s->end) {
+    while ((s->at += plain_run(s->at, (size_t)(s->end - s->at))) < s->end) {
         unsigned char c = (unsigned char)*s->at;
+        if (c >= 0x80) {
+            unsigned length = utf8_check(s->at, (size_t)(s->end - s->at));
+            if (length == 0)
+                return fail(s, "not UTF-8");
+            s->at += length;
+            continue;
+        }
         if (c < 0x20)
             return fail(s, "a control character in a string");
         s->at++;
         if (c == '"')
             return true;
-        if (c != '\\')
-            continue;
-        if (s->at == s->end)
-            break;
-        c = (unsigned char)*s->at++;
-        if (c == 'u') {
-            if (!scan_unicode_escape(s))
-                return false;
-        } else if (!c || !strchr("\"\\/bfnrt", c)) {
-            s->at--;
-            return fail(s, "an unknown escape in a string");
-        }
+        if (c == '\\' && !scan_escape(s))
+            return false;
     }
     return fail(s, "a string without its end");
 }
@@ -223,22 +245,78 @@ enum json_scan_result json_scan(const char *bytes, size_t length,
                                 void *context, struct json_scan_fault *fault)
 {
     struct scan s = {.at = bytes, .end = bytes + length, .member = member, .context = context};
-    bool ok = false;
+    bool ok;
 
-    if (!utf8_valid(bytes, length)) {
-        s.why = "not UTF-8";
-    } else {
+    skip_space(&s);
+    const char *start = s.at;
+    ok = scan_value(&s);
+    if (ok) {
         skip_space(&s);
-        const char *start = s.at;
-        ok = scan_value(&s);
-        if (ok) {
-            skip_space(&s);
-            if (s.at < s.end)
-                ok = fail(&s, "text after the end");
-        }
-        if (ok)
-            return *start == '{' ? JSON_SCAN_OK : JSON_SCAN_NO_OBJECT;
+        if (s.at < s.end)
+            ok = fail(&s, "text after the end");
     }
-    *fault = (struct json_scan_fault){.offset = (size_t)(s.at - bytes), .why = s.why};
+    if (ok)
+        return *start == '{' ? JSON_SCAN_OK : JSON_SCAN_NO_OBJECT;
+    if (utf8_valid(bytes, length))
+        *fault = (struct json_scan_fault){.offset = (size_t)(s.at - bytes), .why = s.why};
+    else /* whatever else is wrong: it is no text at all */
+        *fault = (struct json_scan_fault){.offset = 0, .why = "not UTF-8"};
+    return JSON_SCAN_BROKEN;
+}
+
+/* One escape, at: behind the backslash; moves *at behind it, *out behind what it stands for. */
+static void unescape(const char **at, char **out)
+{
+    static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
+    const char *letter;
+
+    if (**at != 'u') { /* a letter, or a character that stands for itself */
+        letter = strchr(letters, **at);
+        *(*out)++ = letter ? meanings[letter - letters] : **at;
+        (*at)++;
+        return;
+    }
+    uint32_t c = (uint32_t)read_unit(*at + 1, *at + 5);
+    *at += 5;
+    if (c >= 0xd800 && c <= 0xdbff) {
+        c = 0x10000 + ((c - 0xd800) << 10) + (uint32_t)read_unit(*at + 2, *at + 6) - 0xdc00;
+        *at += 6;
+    }
+    *out += utf8_write(c, *out);
+}
+
+size_t json_unescape(struct json_span string, char *out)
+{
+    const char *at = string.bytes + 1, *end = string.bytes + string.length - 1;
+    char *start = out;
+
+    while (at < end) {
+        const char *escape = *at == '\\' ? at : memchr(at, '\\', (size_t)(end - at));
+        size_t run = (size_t)((escape ? escape : end) - at);
+        memcpy(out, at, run);
+        out += run;
+        if (!escape)
+            break;
+        at = escape + 1;
+        unescape(&at, &out);
+    }
+    *out = 0;
+    return (size_t)(out - start);
+}
+
+enum json_scan_result
+json_scan_value(const char *bytes, size_t length,
+                void (*member)(void *context, struct json_span name, struct json_span value),
+                void *context, size_t *consumed, struct json_scan_fault *fault)
+{
+    struct scan s = {.at = bytes, .end = bytes + length, .member = member, .context = context};
+
+    skip_space(&s);
+    const char *start = s.at;
+    bool ok = scan_value(&s);
+    *consumed = (size_t)(s.at - bytes);
+    if (ok)
+        return *start == '{' ? JSON_SCAN_OK : JSON_SCAN_NO_OBJECT;
+    *fault = (struct json_scan_fault){.offset = *consumed, .why = s.why};
     return JSON_SCAN_BROKEN;
 }

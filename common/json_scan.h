@@ -2,8 +2,7 @@
  *
  * cJSON takes raw control characters in strings, bytes below 0x20 as white space and numbers like
  * 01, and spends some 80 bytes on every value, so that six megabytes of "1," become half a
- * gigabyte. What strangers send goes through here first; only the few strings that are wanted go to
- * cJSON. */
+ * gigabyte. What strangers send goes through here first; an article is read with nothing else. */
 #ifndef NEWSMILL_JSON_SCAN_H
 #define NEWSMILL_JSON_SCAN_H
 
@@ -32,5 +31,16 @@ enum json_scan_result json_scan(const char *bytes, size_t length,
                                 void (*member)(void *context, struct json_span name,
                                                struct json_span value),
                                 void *context, struct json_scan_fault *fault);
+
+/* The same for the value at the front of the bytes, whatever follows it: *consumed is its length,
+ * white space before it included. */
+enum json_scan_result
+json_scan_value(const char *bytes, size_t length,
+                void (*member)(void *context, struct json_span name, struct json_span value),
+                void *context, size_t *consumed, struct json_scan_fault *fault);
+
+/* Writes what a string that was scanned and found good stands for, and a NUL. `out` has room for
+ * string.length - 1 bytes. Returns its length; it has no NUL within. */
+size_t json_unescape(struct json_span string, char *out);
 
 #endif

@@ -11,9 +11,11 @@
 
 #define KEYS_KEY_BYTES 64 /* room for a key's text and its NUL */
 #define KEYS_MAX       10000
-/* Of a key that is added: it must fit a header line, and be too long to be guessed. */
-#define KEYS_MIN_LENGTH 16
-#define KEYS_MAX_LENGTH 512
+/* Of a key that is added: it must fit a header line. Others have made shorter ones than we would;
+ * one under KEYS_SHORT_LENGTH may be guessed. */
+#define KEYS_MIN_LENGTH   8
+#define KEYS_SHORT_LENGTH 16
+#define KEYS_MAX_LENGTH   512
 
 struct keys;
 
@@ -31,9 +33,9 @@ struct keys_entry {
 #define KEYS_NEVER INT64_MAX
 void keys_entry(const struct keys *k, size_t index, struct keys_entry *out);
 
-/* The name of the key that `key` is, NULL when it is none or has expired. Compares hashes in
- * constant time, over all keys. The name is borrowed from `k`. */
-const char *keys_check(const struct keys *k, const char *key, size_t length);
+/* The index of the key that `key` is, for keys_entry(); -1 when it is none or has expired. Only
+ * hashes are compared. */
+long keys_find(const struct keys *k, const char *key, size_t length);
 
 /* Makes a key, appends its hash to the file (created with mode 0600) and writes its text to `key`;
  * it is not kept anywhere else. A name is letters, digits, '.', '_' and '-', at most 64, and not in

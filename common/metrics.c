@@ -33,9 +33,6 @@ static const struct family {
      1},
     {SLOT_BUSY_MICROSECONDS, "savers", "store_seconds_total", "", "Time spent in the store.", 1e-6},
     {SLOT_AWAY, NULL, "redis_reconnects_total", "", "Times that Redis was lost.", 1},
-    {SLOT_HTTP_2XX, "gateway", "http_requests_total", "{class=\"2xx\"}", "Requests answered.", 1},
-    {SLOT_HTTP_4XX, "gateway", "http_requests_total", "{class=\"4xx\"}", NULL, 1},
-    {SLOT_HTTP_5XX, "gateway", "http_requests_total", "{class=\"5xx\"}", NULL, 1},
 };
 
 static double sum(const struct metrics_view *v, enum slot_counter counter)
@@ -48,14 +45,14 @@ static double sum(const struct metrics_view *v, enum slot_counter counter)
     return (double)total;
 }
 
-static void head(struct buf *out, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
     buf_printf(out, "# HELP newsmill_%s %s\n# TYPE newsmill_%s %s\n", name, help, name, type);
 }
 
 static void gauge(struct buf *out, const char *name, const char *help, double value)
 {
-    head(out, name, "gauge", help);
+    metrics_head(out, name, "gauge", help);
     buf_printf(out, "newsmill_%s %.15g\n", name, value);
 }
 
@@ -74,7 +71,7 @@ static void write_slots(const struct metrics_view *v, struct buf *out)
             oldest = now - since;
     }
     gauge(out, "processes", "Children that serve.", alive);
-    head(out, "process_restarts_total", "counter", "Children started again.");
+    metrics_head(out, "process_restarts_total", "counter", "Children started again.");
     buf_printf(out, "newsmill_process_restarts_total %llu\n", (unsigned long long)restarts);
     gauge(out, "in_hand_oldest_seconds", "Longest time an item is in hand now.",
           (double)oldest / 1000);
@@ -87,7 +84,7 @@ static void write_queue(const struct metrics_view *v, struct buf *out)
     gauge(out, "redis_up", "1 if the last look at Redis was answered.", q != NULL);
     if (!q)
         return;
-    head(out, "queue_items", "gauge", "Items by place.");
+    metrics_head(out, "queue_items", "gauge", "Items by place.");
     buf_printf(out, "newsmill_queue_items{list=\"%s\",place=\"waiting\"} %lld\n", v->list,
                q->waiting);
     buf_printf(out, "newsmill_queue_items{list=\"%s\",place=\"held\"} %lld\n", v->list, q->held);
@@ -97,7 +94,7 @@ static void write_queue(const struct metrics_view *v, struct buf *out)
 
 void metrics_write(const struct metrics_view *v, struct buf *out)
 {
-    head(out, "build_info", "gauge", "Version of this program.");
+    metrics_head(out, "build_info", "gauge", "Version of this program.");
     buf_printf(out, "newsmill_build_info{role=\"%s\",version=\"%s\"} 1\n", v->role,
                NEWSMILL_VERSION);
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
@@ -105,7 +102,7 @@ void metrics_write(const struct metrics_view *v, struct buf *out)
         if (f->role && strcmp(f->role, v->role) != 0)
             continue;
         if (f->help)
-            head(out, f->name, "counter", f->help);
+            metrics_head(out, f->name, "counter", f->help);
         buf_printf(out, "newsmill_%s%s %.15g\n", f->name, f->labels, sum(v, f->counter) * f->scale);
     }
     write_slots(v, out);

@@ -14,6 +14,9 @@ struct metrics_view {
     const char *list;                /* "articles" or "results"; NULL: the role has none */
 };
 
+/* Begins a family of a role's own: `name` without newsmill_. Its lines are the caller's. */
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+
 void metrics_write(const struct metrics_view *view, struct buf *out);
 
 #endif

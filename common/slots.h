@@ -26,9 +26,6 @@ enum slot_counter { /* what one child counted since its supervisor started; see 
                     SLOT_AWAY, /* times that Redis was lost */
                     SLOT_STORE_AGAIN,
                     SLOT_BUSY_MICROSECONDS, /* in the handler */
-                    SLOT_HTTP_2XX,
-                    SLOT_HTTP_4XX,
-                    SLOT_HTTP_5XX,
                     SLOT_COUNTERS
 };
 

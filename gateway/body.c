@@ -1,14 +1,22 @@
 /* body: see body.h. */
 #include "body.h"
 
-#include <event2/buffer.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_LINE_BYTES    256 /* size and extensions of a chunk */
-#define MAX_TRAILER_BYTES 4096
-#define MAX_SIZE_DIGITS   15
+#include "common/buf.h"
+
+#define MAX_SIZE_LINE_BYTES 256 /* size and extensions of a chunk */
+#define MAX_TRAILER_BYTES   4096
+#define MAX_SIZE_DIGITS     15
+
+_Static_assert(BODY_MAX_LINE_BYTES >= MAX_TRAILER_BYTES + 2, "a line of the trailer, and its end");
+
+/* What is left of the bytes at hand. */
+struct input {
+    char *at, *end;
+};
 
 void body_init(struct body *b, const struct head *head, size_t max_bytes)
 {
@@ -22,71 +30,122 @@ void body_init(struct body *b, const struct head *head, size_t max_bytes)
 }
 
 /* Moves up to `left` bytes; true when none is left. */
-static bool move(struct body *b, struct evbuffer *in, struct evbuffer *out)
+static bool move(struct body *b, struct input *in, struct buf *out)
 {
-    size_t length = evbuffer_get_length(in);
+    size_t length = (size_t)(in->end - in->at);
 
     if (length > b->left)
         length = (size_t)b->left;
-    if (length > 0 && evbuffer_remove_buffer(in, out, length) != (int)length)
-        panic("evbuffer_remove_buffer");
+    if (buf_append(out, in->at, length) < 0)
+        panic("a body of more than %zu bytes", out->max_bytes);
+    in->at += length;
     b->left -= length;
     return b->left == 0;
 }
 
-/* One line without its CRLF, to free. NULL with BODY_NEEDS_MORE or BODY_MALFORMED. */
-static char *read_line(struct evbuffer *in, size_t max_bytes, enum body_result *result)
+/* One line, its CRLF made a NUL. NULL with BODY_NEEDS_MORE or BODY_MALFORMED. */
+static char *read_line(struct input *in, size_t max_bytes, enum body_result *result)
 {
-    size_t length;
-    struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_CRLF_STRICT);
+    char *line = in->at;
+    size_t left = (size_t)(in->end - in->at), window = left < max_bytes + 2 ? left : max_bytes + 2;
+    char *feed = window ? memchr(line, '\n', window) : NULL;
 
-    *result = (end.pos < 0 ? evbuffer_get_length(in) : (size_t)end.pos) > max_bytes
-                  ? BODY_MALFORMED
-                  : BODY_NEEDS_MORE;
-    if (end.pos < 0 || *result == BODY_MALFORMED)
-        return NULL;
-    char *line = evbuffer_readln(in, &length, EVBUFFER_EOL_CRLF_STRICT);
-    if (line && strlen(line) == length && !strpbrk(line, "\r\n"))
-        return line;
-    free(line);
     *result = BODY_MALFORMED;
-    return NULL;
+    if (!feed) {
+        char *bare = window ? memchr(line, '\r', window) : NULL;
+        if (left <= max_bytes + 1 && (!bare || bare + 1 == in->end))
+            *result = BODY_NEEDS_MORE;
+        return NULL;
+    }
+    if (feed == line || memchr(line, '\r', (size_t)(feed - line)) != feed - 1 ||
+        memchr(line, 0, (size_t)(feed - line)))
+        return NULL;
+    feed[-1] = 0;
+    in->at = feed + 1;
+    return line;
 }
 
-static enum body_result read_chunk_size(struct body *b, struct evbuffer *in, struct evbuffer *out)
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static const char *skip_blank(const char *at)
+{
+    return at + strspn(at, " \t");
+}
+
+/* Behind the first quote of a quoted-string; NULL where it does not end. */
+static const char *skip_quoted(const char *at)
+{
+    for (; *at != '"'; at++) {
+        if (*at == '\\')
+            at++;
+        if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
+            return NULL;
+    }
+    return at + 1;
+}
+
+/* chunk-ext of RFC 9112, section 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS value ] ) */
+static bool is_extension(const char *at)
+{
+    while (*at) {
+        at = skip_blank(at);
+        if (*at != ';')
+            return false;
+        at = skip_blank(at + 1);
+        size_t length = head_token_length(at);
+        if (length == 0)
+            return false;
+        const char *equals = skip_blank(at + length);
+        at += length;
+        if (*equals != '=')
+            continue;
+        at = skip_blank(equals + 1);
+        length = head_token_length(at);
+        at = *at == '"' ? skip_quoted(at + 1) : length > 0 ? at + length : NULL;
+        if (!at)
+            return false;
+    }
+    return true;
+}
+
+static enum body_result read_chunk_size(struct body *b, struct input *in, const struct buf *out)
 {
     enum body_result result;
-    char *line = read_line(in, MAX_LINE_BYTES, &result);
+    int digits = 0;
+    const char *line = read_line(in, MAX_SIZE_LINE_BYTES, &result);
 
     if (!line)
         return result;
-    size_t digits = strspn(line, "0123456789abcdefABCDEF");
-    const char *after = line + digits + strspn(line + digits, " \t");
-    bool good = digits > 0 && digits <= MAX_SIZE_DIGITS && (*after == 0 || *after == ';');
-    b->left = good ? strtoull(line, NULL, 16) : 0;
-    free(line);
-    if (!good)
+    for (b->left = 0; hex_digit(*line) >= 0 && digits <= MAX_SIZE_DIGITS; line++, digits++)
+        b->left = 16 * b->left + (uint64_t)hex_digit(*line);
+    if (digits == 0 || digits > MAX_SIZE_DIGITS || !is_extension(line))
         return BODY_MALFORMED;
-    if (b->left > b->max_bytes - evbuffer_get_length(out))
+    if (b->left > b->max_bytes - out->length)
         return BODY_TOO_LARGE;
     b->state = b->left ? BODY_CHUNK_DATA : BODY_TRAILER;
     return BODY_COMPLETE;
 }
 
-static enum body_result read_chunk_end(struct body *b, struct evbuffer *in)
+static enum body_result read_chunk_end(struct body *b, struct input *in)
 {
-    char end[2];
-
-    if (evbuffer_get_length(in) < sizeof end)
-        return BODY_NEEDS_MORE;
-    evbuffer_remove(in, end, sizeof end);
+    if (in->end - in->at < 2)
+        return in->at < in->end && *in->at != '\r' ? BODY_MALFORMED : BODY_NEEDS_MORE;
     b->state = BODY_CHUNK_SIZE;
-    return memcmp(end, "\r\n", 2) == 0 ? BODY_COMPLETE : BODY_MALFORMED;
+    in->at += 2;
+    return memcmp(in->at - 2, "\r\n", 2) == 0 ? BODY_COMPLETE : BODY_MALFORMED;
 }
 
-static enum body_result read_trailer(struct body *b, struct evbuffer *in)
+/* Fields of a trailer must be such, and are of no use here. */
+static enum body_result read_trailer(struct body *b, struct input *in)
 {
     enum body_result result;
+    struct head_header field;
     char *line = read_line(in, MAX_TRAILER_BYTES - b->trailer_bytes, &result);
 
     if (!line)
@@ -94,18 +153,19 @@ static enum body_result read_trailer(struct body *b, struct evbuffer *in)
     b->trailer_bytes += strlen(line);
     if (!*line)
         b->state = BODY_DONE;
-    free(line);
+    else if (head_field(line, &field))
+        return BODY_MALFORMED;
     return BODY_COMPLETE;
 }
 
-enum body_result body_read(struct body *b, struct evbuffer *in, struct evbuffer *out)
+static enum body_result read_parts(struct body *b, struct input *in, struct buf *out)
 {
     enum body_result result = BODY_COMPLETE; /* of the part */
 
     while (result == BODY_COMPLETE) {
         switch (b->state) {
         case BODY_SIZED:
-            if (b->left > b->max_bytes)
+            if (b->left > b->max_bytes - out->length)
                 return BODY_TOO_LARGE;
             if (!move(b, in, out))
                 return BODY_NEEDS_MORE;
@@ -129,5 +189,14 @@ enum body_result body_read(struct body *b, struct evbuffer *in, struct evbuffer 
             return BODY_COMPLETE;
         }
     }
+    return result;
+}
+
+enum body_result body_read(struct body *b, char *in, size_t length, size_t *used, struct buf *out)
+{
+    struct input input = {.at = in, .end = in + length};
+    enum body_result result = read_parts(b, &input, out);
+
+    *used = (size_t)(input.at - in);
     return result;
 }

@@ -8,7 +8,7 @@
 
 #include "head.h"
 
-struct evbuffer;
+struct buf;
 
 enum body_state {
     BODY_SIZED,      /* `left` bytes to go */
@@ -18,6 +18,8 @@ enum body_state {
     BODY_TRAILER,    /* lines after the last chunk, read over */
     BODY_DONE,
 };
+
+#define BODY_MAX_LINE_BYTES 4098
 
 struct body {
     enum body_state state;
@@ -31,7 +33,10 @@ enum body_result { BODY_COMPLETE, BODY_NEEDS_MORE, BODY_MALFORMED, BODY_TOO_LARG
 /* A body of no length at all is complete at once. */
 void body_init(struct body *b, const struct head *head, size_t max_bytes);
 
-/* Moves what is there of the body from `in` to `out`, and nothing behind its end. */
-enum body_result body_read(struct body *b, struct evbuffer *in, struct evbuffer *out);
+/* Appends what there is of the body in `in` to `out`, whose ceiling is at least `max_bytes`. *used
+ * gets how many bytes of `in` were taken; the rest is wanted again with more behind it, or, once
+ * complete, is the next request. A line that is not whole is not taken: at most
+ * BODY_MAX_LINE_BYTES. `in` is written to where lines end. */
+enum body_result body_read(struct body *b, char *in, size_t length, size_t *used, struct buf *out);
 
 #endif

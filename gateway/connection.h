@@ -1,17 +1,20 @@
-/* connection: the life of one client connection, for http.c only: head, body, wait for the answer,
- * write it, next request. */
+/* connection: the life of one client connection, for http.c and answer.c only: head, body, wait for
+ * the answer, write it, next request. */
 #ifndef NEWSMILL_GATEWAY_CONNECTION_H
 #define NEWSMILL_GATEWAY_CONNECTION_H
 
+#include <netinet/in.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "body.h"
+#include "common/buf.h"
 #include "http.h"
+#include "request_id.h"
+#include "stream.h"
 
-struct bufferevent;
-struct evbuffer;
 struct evconnlistener;
+struct sockaddr;
 
 enum connection_state {
     READ_HEAD,
@@ -24,50 +27,62 @@ enum connection_state {
 struct connection {
     struct http_server *server;
     LIST_ENTRY(connection) link;
-    struct bufferevent *stream;
+    struct stream stream;
     enum connection_state state;
     struct http_exchange *exchange; /* READ_BODY and WAIT_ANSWER */
     struct body body;
+    size_t scanned;      /* so far of a head that is not whole */
+    bool skipped;        /* the empty line that may stand in front of a request */
+    int64_t started_us;  /* when the first byte of the request was there; 0: none yet */
     int64_t deadline_ms; /* 0: none */
-    bool ended;          /* the client sends no more */
     bool close;          /* after the answer that is on the way */
-    bool served;    /* a request was answered: the client knows that an idle one may be ended */
-    bool advancing; /* connection_advance() is on the stack */
+    bool advancing;      /* connection_advance() is on the stack */
+    char address[INET6_ADDRSTRLEN];
 };
 
 struct http_exchange {
     struct http_server *server;
     struct connection *connection; /* NULL: the client is gone */
     struct head head;
-    char *head_bytes;
-    struct evbuffer *body;
-    size_t reserved_bytes; /* of http_server.body_bytes */
+    struct buf body;
+    size_t max_body_bytes;
+    size_t reserved_bytes; /* of the body, counted in http_server.body_bytes */
+    char *headers;         /* that every answer gets besides its own, or NULL */
+    struct http_tag tag;
+    struct http_result result;
+    int64_t started_us;
+    char request_id[REQUEST_ID_MAX_LENGTH + 1];
+    char address[INET6_ADDRSTRLEN];
+    char head_bytes[]; /* what `head` points into */
 };
 
 struct http_server {
     struct event_base *base;
     struct http_settings settings;
     const struct http_handler *handler;
-    struct slot *slot;
     struct evconnlistener *listener;
     LIST_HEAD(connections, connection) connections;
     size_t connection_count;
-    size_t body_bytes; /* promised for the bodies of all exchanges */
+    size_t body_bytes; /* of the bodies of all exchanges */
+    struct buf answer; /* where the next one is put together */
     bool paused;       /* the listener is off: too many connections, or no file left */
     bool stopping;
 };
 
 /* Takes over the socket of a new client. */
-void connection_new(struct http_server *s, int fd);
+void connection_new(struct http_server *s, int fd, const struct sockaddr *address);
 void connection_free(struct connection *c);
 /* Goes on as far as the bytes there allow. May free the connection. */
 void connection_advance(struct connection *c);
 /* Its deadline has passed. May free the connection. */
-void connection_expire(struct connection *c);
-/* The server stops: frees the connection if it only waits for a next request. */
-void connection_stop(struct connection *c);
+void connection_expire(struct connection *c, int64_t now_ms);
+/* The server stops. A client whose connection is idle may have sent a request that is not here yet:
+ * it has a moment, and is told with the answer that it was the last. */
+void connection_stop(struct connection *c, int64_t now_ms);
 
-void http_exchange_free(struct http_exchange *x);
+/* answer.c: the exchange has its answer, or will never have one, as result.status says: tells the
+ * handler and frees it. */
+void http_exchange_end(struct http_exchange *x, int64_t now_us);
 /* http.c: a connection is gone, there may be room for the next. */
 void http_resume(struct http_server *s);
 

@@ -2,198 +2,152 @@
  * that claims it (common/queue.c). */
 #include "enqueue.h"
 
-#include <errno.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
+#include "bulk_parse.h"
 #include "common/article.h"
+#include "common/article_raw.h"
 #include "common/json.h"
-#include "common/log.h"
-#include "common/rds_advice.h"
+#include "digest.h"
 #include "enqueue_lua.h"
+#include "fault.h"
 #include "gateway.h"
+#include "gather.h"
+#include "limit.h"
+#include "post.h"
+#include "stats.h"
 
-#define ID_LENGTH        32
-#define HEX_LENGTH       (2 * SHA256_DIGEST_LENGTH)
-#define MAX_KEY_LENGTH   255 /* of an Idempotency-Key */
-#define REMEMBER_SECONDS "86400"
-#define RETRY_SOON       "Retry-After: 1\r\n"
-#define RETRY_LATER      "Retry-After: 10\r\n" /* the workers need a while to make room */
+#define ID_LENGTH     32
+#define MAX_ARGUMENTS 12
 
 /* One article on its way to Redis. Belongs to the callback of the script. */
 struct enqueue {
+    struct gateway *gateway;
     struct http_exchange *exchange;
     struct buf id;
+    struct buf
+        quoted_id; /* as JSON, where duplicates are looked for; empty: not to be remembered */
     struct buf item;
     char *memory; /* Redis key that remembers the Idempotency-Key, or NULL */
-    char body_hash[HEX_LENGTH + 1];
-    char max_backlog[24];
-    const char *argv[9]; /* of the script; they point into the above */
-    size_t lengths[9];
+    char *twin;   /* Redis key that remembers the article, or NULL */
+    char body_hash[DIGEST_HEX_LENGTH + 1];
+    char max_backlog[24], window_s[24];
+    const char *argv[MAX_ARGUMENTS]; /* of the script; they point into the above */
+    size_t lengths[MAX_ARGUMENTS];
     int argc;
 };
 
 const char *const enqueue_script = enqueue_lua;
 
-static void write_hex(const unsigned char *bytes, size_t length, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < length; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[2 * length] = 0;
-}
-
-static void hash_hex(const char *bytes, size_t length, char hex[HEX_LENGTH + 1])
-{
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-
-    SHA256((const unsigned char *)bytes, length, hash);
-    write_hex(hash, sizeof hash, hex);
-}
-
-/* application/json, with any parameters. */
-static bool is_json(const char *type)
-{
-    static const char wanted[] = "application/json";
-
-    if (!type || strncasecmp(type, wanted, sizeof wanted - 1) != 0)
-        return false;
-    type += sizeof wanted - 1;
-    type += strspn(type, " \t");
-    return *type == 0 || *type == ';';
-}
-
-static bool is_idempotency_key(const char *key)
-{
-    size_t length = 0;
-
-    while (key[length] > 0x20 && key[length] < 0x7f)
-        length++;
-    return length > 0 && length <= MAX_KEY_LENGTH && !key[length];
-}
-
 bool enqueue_begin(struct gateway *g, struct http_exchange *x)
 {
-    const struct head *head = http_head(x);
-    const char *key = head_find(head, "Idempotency-Key");
-    const char *coding = head_find(head, "Content-Encoding");
+    const char *coding = head_find(http_head(x), "Content-Encoding");
 
-    (void)g;
-    if (!is_json(head_find(head, "Content-Type")))
+    if (!post_is_type(x, "application/json")) {
         http_answer_detail(x, 415, NULL, "the Content-Type must be application/json");
-    else if (coding && strcasecmp(coding, "identity") != 0)
+        return false;
+    }
+    if (coding && strcasecmp(coding, "identity") != 0) {
         http_answer_detail(x, 415, "Accept-Encoding: identity\r\n",
                            "no Content-Encoding is understood here");
-    else if (key && !is_idempotency_key(key))
-        http_answer_detail(x, 400, NULL,
-                           "Idempotency-Key must be 1 to 255 visible ASCII characters");
-    else
-        return true;
-    return false;
+        return false;
+    }
+    return post_check_key(x) && limit_take(g, x, 1);
 }
 
-/* One error in the shape of FastAPI's. `offset` < 0: none; `error` NULL: msg says it all. */
-static void answer_invalid(struct http_exchange *x, const char *field, long offset,
-                           const char *type, const char *message, const char *error)
+static void answer_fault(struct gateway *g, struct http_exchange *x,
+                         const struct article_fault *fault)
 {
     struct buf json;
 
-    buf_init(&json, 4096);
-    buf_printf(&json, "{\"detail\":[{\"type\":\"%s\",\"loc\":[\"body\"", type);
-    if (*field)
-        buf_printf(&json, ",\"%s\"", field);
-    if (offset >= 0)
-        buf_printf(&json, ",%ld", offset);
-    buf_append_text(&json, "],\"msg\":");
-    json_append_string(&json, message, strlen(message));
-    if (error) {
-        buf_append_text(&json, ",\"ctx\":{\"error\":");
-        json_append_string(&json, error, strlen(error));
-        buf_append_text(&json, "}");
-    }
-    buf_append_text(&json, "}]}");
+    buf_init(&json, FAULT_MAX_BYTES);
+    buf_append_text(&json, "{");
+    fault_append(fault, FAULT_NO_INDEX, &json);
+    buf_append_text(&json, "}");
     if (buf_failed(&json))
         panic("an answer of more than %zu bytes", json.max_bytes);
-    http_answer(x, 422, NULL, json.bytes, json.length);
+    stats_refused(g, 1);
+    http_answer(x, fault->too_large ? 413 : 422, NULL, json.bytes, json.length);
     buf_fini(&json);
 }
 
-static void answer_fault(struct http_exchange *x, const struct article_fault *fault)
-{
-    if (fault->too_large)
-        http_answer_detail(x, 413, NULL, fault->text);
-    else if (strcmp(fault->type, "json_invalid") == 0)
-        answer_invalid(x, "", (long)fault->offset, fault->type, fault->message, fault->text);
-    else
-        answer_invalid(x, fault->field, -1, fault->type, fault->message, NULL);
-}
-
-static void answer_created(struct http_exchange *x, const char *id, size_t id_length, bool replayed)
+/* `id`: as JSON. Nothing was created for a duplicate: 200. */
+static void answer_id(struct http_exchange *x, const char *id, size_t id_length, bool duplicate,
+                      bool replayed)
 {
     struct buf json;
 
     buf_init(&json, 6 * ARTICLE_MAX_OTHER_BYTES + 64);
     buf_append_text(&json, "{\"id\":");
-    json_append_string(&json, id, id_length);
-    buf_append_text(&json, "}");
+    buf_append(&json, id, id_length);
+    buf_append_text(&json, duplicate ? ",\"duplicate\":true}" : "}");
     if (buf_failed(&json))
         panic("an id of %zu bytes", id_length);
-    http_answer(x, 201, replayed ? "Idempotency-Replayed: true\r\n" : NULL, json.bytes,
-                json.length);
+    http_answer(x, duplicate ? 200 : 201, replayed ? POST_REPLAYED : NULL, json.bytes, json.length);
     buf_fini(&json);
+}
+
+static void answer_created(struct http_exchange *x, const char *id, size_t id_length, bool replayed)
+{
+    struct buf quoted;
+
+    buf_init(&quoted, 6 * ARTICLE_MAX_OTHER_BYTES + 2);
+    json_append_string(&quoted, id, id_length);
+    answer_id(x, quoted.bytes, quoted.length, false, replayed);
+    buf_fini(&quoted);
 }
 
 static void enqueue_free(struct enqueue *q)
 {
     buf_fini(&q->id);
+    buf_fini(&q->quoted_id);
     buf_fini(&q->item);
     free(q->memory);
+    free(q->twin);
     free(q);
 }
 
-static bool says(const struct redis_async_reply *reply, const char *word)
+static bool says(const struct redis_async_reply *reply, const char *word, size_t count)
 {
-    return reply->count > 0 && strcmp(reply->texts[0].bytes, word) == 0;
+    return reply->count == count && strcmp(reply->texts[0].bytes, word) == 0;
 }
 
-/* `why` starts with Redis' code; only that is for strangers, the rest is for the log. */
-static void answer_refused(struct http_exchange *x, const char *why)
+static void answer_script(const struct enqueue *q, const struct redis_async_reply *reply)
 {
-    char text[128];
-    int code_length = (int)strcspn(why, " :");
-    bool full = strncmp(why, "OOM", 3) == 0;
+    struct http_exchange *x = q->exchange;
+    const char *id = reply->texts[1].bytes;
+    size_t id_length = reply->texts[1].length;
 
-    log_warn("enqueue.refused", "reason=\"%s\" advice=\"%s\"", why, rds_advice(why));
-    snprintf(text, sizeof text, "the queue takes no article now (%.*s)",
-             code_length < 32 ? code_length : 32, why);
-    http_answer_detail(x, 503, full ? RETRY_LATER : RETRY_SOON, text);
+    if (says(reply, "new", 1)) {
+        stats_accepted(q->gateway, x, 1, 0);
+        answer_created(x, q->id.bytes, q->id.length, false);
+    } else if (says(reply, "duplicate", 2)) {
+        stats_accepted(q->gateway, x, 0, 1);
+        answer_id(x, id, id_length, true, false);
+    } else if (says(reply, "again", 2)) {
+        answer_created(x, id, id_length, true);
+    } else if (says(reply, "duplicate again", 2)) {
+        answer_id(x, id, id_length, true, true);
+    } else if (says(reply, "other", 1)) {
+        post_answer_reused(x);
+    } else if (says(reply, "full", 1)) {
+        post_answer_full(q->gateway, x, reply->number, 1);
+    } else {
+        post_answer_refused(x, "ERR an unexpected answer");
+    }
 }
 
 static void on_stored(void *context, const struct redis_async_reply *reply, const char *why)
 {
     struct enqueue *q = context;
-    struct http_exchange *x = q->exchange;
 
-    if (!reply)
-        answer_refused(x, why);
-    else if (says(reply, "new"))
-        answer_created(x, q->id.bytes, q->id.length, false);
-    else if (says(reply, "again") && reply->count == 2)
-        answer_created(x, reply->texts[1].bytes, reply->texts[1].length, true);
-    else if (says(reply, "other"))
-        answer_invalid(x, "", -1, "idempotency_key_reused",
-                       "this Idempotency-Key came with another body before", NULL);
-    else if (says(reply, "full"))
-        http_answer_detail(x, 503, RETRY_LATER, "too many articles are waiting");
+    if (reply)
+        answer_script(q, reply);
     else
-        answer_refused(x, "ERR an unexpected answer");
+        post_answer_refused(q->exchange, why);
     enqueue_free(q);
 }
 
@@ -211,38 +165,33 @@ static void argument_text(struct enqueue *q, const char *text)
 /* As common/enqueue.lua wants them. */
 static void write_arguments(const struct gateway *g, struct enqueue *q)
 {
+    static const char *const key_counts[] = {"2", "3", "4"};
+    int more_keys = (q->memory != NULL) + (q->twin != NULL);
+
     snprintf(q->max_backlog, sizeof q->max_backlog, "%lld",
              (long long)g->conf->gateway.max_backlog);
-    argument_text(q, q->memory ? "3" : "2");
+    snprintf(q->window_s, sizeof q->window_s, "%lld", (long long)g->conf->gateway.dedup_window_s);
+    argument_text(q, key_counts[more_keys]);
     argument_text(q, g->articles);
     argument_text(q, g->stats);
     if (q->memory)
         argument_text(q, q->memory);
+    if (q->twin)
+        argument_text(q, q->twin);
     argument(q, q->item.bytes, q->item.length);
     argument(q, q->id.bytes, q->id.length);
     argument_text(q, q->max_backlog);
-    if (q->memory) {
-        argument_text(q, q->body_hash);
-        argument_text(q, REMEMBER_SECONDS);
-    }
-}
-
-static void remember(const struct gateway *g, struct enqueue *q, const char *key, const char *body,
-                     size_t length)
-{
-    size_t size = strlen(g->idempotency) + HEX_LENGTH + 1;
-    char hex[HEX_LENGTH + 1];
-
-    hash_hex(key, strlen(key), hex);
-    q->memory = xmalloc(size);
-    snprintf(q->memory, size, "%s%s", g->idempotency, hex);
-    hash_hex(body, length, q->body_hash);
+    if (!more_keys)
+        return;
+    argument_text(q, q->body_hash);
+    argument_text(q, POST_IDEMPOTENCY_SECONDS);
+    argument_text(q, q->window_s);
+    argument(q, q->quoted_id.bytes ? q->quoted_id.bytes : "", q->quoted_id.length);
 }
 
 /* Takes the article's own id, or makes one. */
 static void choose_id(struct enqueue *q, const struct article *a)
 {
-    unsigned char random[ID_LENGTH / 2];
     char hex[ID_LENGTH + 1];
 
     buf_init(&q->id, ARTICLE_MAX_OTHER_BYTES);
@@ -250,38 +199,114 @@ static void choose_id(struct enqueue *q, const struct article *a)
         buf_append_text(&q->id, a->id);
         return;
     }
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        panic("getrandom: %s", strerror(errno));
-    write_hex(random, sizeof random, hex);
+    digest_random(hex, ID_LENGTH);
     buf_append(&q->id, hex, ID_LENGTH);
+}
+
+static void look_for_twin(const struct gateway *g, struct enqueue *q, const struct article *a)
+{
+    size_t size = strlen(g->digests) + DIGEST_ARTICLE_LENGTH + 1;
+    char hex[DIGEST_ARTICLE_LENGTH + 1];
+    struct digest *digest = digest_new();
+
+    digest_article(digest, a, hex);
+    digest_free(digest);
+    q->twin = xmalloc(size);
+    snprintf(q->twin, size, "%s%s", g->digests, hex);
+    buf_init(&q->quoted_id, 6 * ARTICLE_MAX_OTHER_BYTES + 2);
+    json_append_string(&q->quoted_id, q->id.bytes, q->id.length);
+    if (q->quoted_id.length > BULK_MAX_FIRST_ID)
+        buf_clear(&q->quoted_id);
+}
+
+static void gather_parsed(struct gateway *g, struct http_exchange *x, const char *body,
+                          size_t length)
+{
+    size_t max_bytes = (size_t)g->conf->gateway.max_article_bytes;
+    char made[ID_LENGTH + 1];
+    const char *id = made;
+    struct article article;
+    struct article_fault fault;
+    struct buf item, quoted;
+
+    if (article_parse(body, length, max_bytes, &article, &fault) < 0) {
+        answer_fault(g, x, &fault);
+        return;
+    }
+    if (article.id && *article.id)
+        id = article.id;
+    else
+        digest_random(made, ID_LENGTH);
+    buf_init(&item, ARTICLE_MAX_WRITTEN_BYTES(max_bytes));
+    buf_init(&quoted, 6 * ARTICLE_MAX_OTHER_BYTES + 2);
+    if (article_write(&article, id, &item) < 0 || json_append_string(&quoted, id, strlen(id)) < 0)
+        panic("an article of more than %zu bytes", item.max_bytes);
+    memcpy(gather_room(g->gather, item.length), item.bytes, item.length);
+    gather_push(g->gather, x, (struct json_span){quoted.bytes, quoted.length});
+    buf_fini(&item);
+    buf_fini(&quoted);
+    article_fini(&article);
+}
+
+/* Without a script of its own. The strings go on as they came where that is plainly right. */
+static void gather_article(struct gateway *g, struct http_exchange *x, const char *body,
+                           size_t length)
+{
+    size_t max_bytes = (size_t)g->conf->gateway.max_article_bytes, used;
+    struct article_raw raw;
+    struct json_scan_fault fault;
+    char made[ID_LENGTH + 3] = "\"";
+
+    if (article_raw_scan(body, length, max_bytes, &raw, &used, &fault) != ARTICLE_RAW_GOOD ||
+        used + strspn(body + used, " \t\r\n") != length) {
+        gather_parsed(g, x, body, length);
+        return;
+    }
+    struct json_span id = raw.values[ARTICLE_RAW_ID];
+    if (!id.bytes || id.length == 2) {
+        digest_random(made + 1, ID_LENGTH);
+        made[ID_LENGTH + 1] = '"';
+        id = (struct json_span){made, ID_LENGTH + 2};
+    }
+    char *room = gather_room(g->gather, article_raw_length(&raw, id.length));
+    article_raw_write(&raw, id.bytes, id.length, room);
+    gather_push(g->gather, x, id);
 }
 
 void enqueue_complete(struct gateway *g, struct http_exchange *x)
 {
-    const char *key = head_find(http_head(x), "Idempotency-Key");
     size_t max_bytes = (size_t)g->conf->gateway.max_article_bytes, length;
     const char *body = http_body(x, &length);
     struct article article;
     struct article_fault fault;
     struct err e;
 
+    if (!g->conf->gateway.dedup_window_s && !head_find(http_head(x), "Idempotency-Key")) {
+        gather_article(g, x, body, length);
+        return;
+    }
     if (article_parse(body, length, max_bytes, &article, &fault) < 0) {
-        answer_fault(x, &fault);
+        answer_fault(g, x, &fault);
         return;
     }
     struct enqueue *q = xcalloc(1, sizeof *q);
+    q->gateway = g;
     q->exchange = x;
     choose_id(q, &article);
-    buf_init(&q->item, 2 * ARTICLE_MAX_ITEM_BYTES(max_bytes));
+    if (g->conf->gateway.dedup_window_s > 0)
+        look_for_twin(g, q, &article);
+    buf_init(&q->item, ARTICLE_MAX_WRITTEN_BYTES(max_bytes));
     if (article_write(&article, q->id.bytes, &q->item) < 0)
         panic("an article of more than %zu bytes", q->item.max_bytes);
     article_fini(&article);
-    if (key)
-        remember(g, q, key, body, length);
+    q->memory = post_memory(g, x);
+    if (q->memory)
+        digest_hex(body, length, q->body_hash);
     write_arguments(g, q);
     struct redis_async_callback callback = {.run = on_stored, .context = q};
     if (redis_async_script(g->redis, q->argc, q->argv, q->lengths, callback, &e) < 0) {
         enqueue_free(q);
-        answer_refused(x, e.code == ERR_LIMIT ? "BUSY too many articles are on their way" : e.text);
+        post_answer_refused(x, e.code == ERR_LIMIT ? "BUSY too many articles are on their way"
+                                                   : e.text);
     }
 }

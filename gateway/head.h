@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 
@@ -14,6 +15,7 @@
 
 struct head_header {
     const char *name, *value;
+    size_t name_length;
 };
 
 struct head {
@@ -31,13 +33,35 @@ struct head {
 };
 
 struct head_fault {
-    int status; /* 400, 417, 501, 505 */
+    int status; /* 400, 414, 417, 431, 501, 505 */
     const char *text;
 };
+
+/* Length of the head at the start of `bytes`, with its empty line; 0: it is not all there yet; -1:
+ * it will never be one, whatever follows: a line ends in a bare CR or LF, or no method is in front.
+ * *scanned, 0 at first, tells how far earlier calls for the same head have looked. */
+ssize_t head_length(const char *bytes, size_t length, size_t *scanned);
+
+/* A head of which nothing is known. Not all of its memory is touched: it is large, and one is made
+ * for each request. */
+static inline void head_init(struct head *h)
+{
+    h->method = h->path = h->query = h->host = NULL;
+    h->minor = 0;
+    h->header_count = 0;
+    h->content_length = -1;
+    h->chunked = h->close = h->expect_continue = false;
+}
 
 /* Reads a head that ends in its empty line. `bytes` takes a NUL at bytes[length]; it is cut into
  * strings in place, and *out points into it. Returns 0, or ERR_INPUT with *fault set. */
 int head_parse(char *bytes, size_t length, struct head *out, struct head_fault *fault);
+
+/* Cuts one line without its end into name and value. NULL when it is a good header (or trailer),
+ * else what is wrong with it. */
+const char *head_field(char *line, struct head_header *out);
+/* How many bytes of a token (RFC 9110, section 5.6.2) the text starts with. */
+size_t head_token_length(const char *text);
 
 /* The value of the first header of that name (in any case), NULL when there is none. */
 const char *head_find(const struct head *h, const char *name);

@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "access_log.h"
+#include "bulk.h"
 #include "common/article.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/role.h"
 #include "common/stop.h"
+#include "cors.h"
 #include "enqueue.h"
 #include "gateway.h"
+#include "gather.h"
 #include "listen.h"
 
 #define TICK_MS          100
@@ -28,7 +31,8 @@ struct shared {
     bool loopback;
     char *address;
     int64_t port;
-    struct keys *keys; /* NULL: no keys_file */
+    struct board *board;
+    struct clients *clients;
 };
 
 /* One child. */
@@ -39,8 +43,6 @@ struct child {
     int listening_fd;
     struct http_settings settings;
     struct http_handler handler;
-    struct keys *keys;            /* what gateway.keys points to */
-    struct timespec keys_changed; /* of the file, when it was read */
     unsigned ticks;
     int64_t stop_at_ms; /* 0: runs */
 };
@@ -56,7 +58,8 @@ static void teardown(void *context)
 
     if (shared->listening_fd >= 0)
         close(shared->listening_fd);
-    keys_free(shared->keys);
+    clients_free(shared->clients);
+    board_free(shared->board);
     free(shared->address);
     free(shared);
 }
@@ -74,27 +77,36 @@ static int open_socket(const struct shared *before, struct shared *shared, struc
     return 0;
 }
 
-static int prepare(const struct conf *conf, const struct shared *before, struct shared *shared,
-                   struct err *e)
+static int check_clients(const struct conf *conf, const struct shared *shared, struct err *e)
 {
-    const char *path = conf->gateway.keys_file;
-
-    if (*path && keys_load(path, &shared->keys, e) < 0)
-        return err_prefix(e, "gateway.keys_file");
-    if (open_socket(before, shared, e) < 0)
-        return e->code;
-    if (shared->keys)
-        log_info("keys.loaded", "file=%s keys=%zu", path, keys_count(shared->keys));
-    else if (shared->loopback)
-        log_warn("keys.none",
-                 "address=%s note=\"no keys_file: every program of this machine may enqueue\"",
-                 shared->address);
-    else
+    if (clients_need_key(shared->clients))
+        log_info("keys.loaded", "file=%s keys=%zu", conf->gateway.keys_file,
+                 clients_count(shared->clients));
+    else if (!shared->loopback)
         return err_set(e, ERR_CONFIG,
                        "gateway.address = %s can be reached from other machines: that needs a "
                        "gateway.keys_file (newsmill key new NAME makes a key)",
                        shared->address);
+    else if (strcmp(conf->gateway.cors_origins, "*") == 0)
+        return err_set(e, ERR_CONFIG,
+                       "gateway.cors_origins = * without a gateway.keys_file: any page that is "
+                       "open on this machine could send articles");
+    else
+        log_warn("keys.none",
+                 "address=%s note=\"no keys_file: every program of this machine may enqueue\"",
+                 shared->address);
     return 0;
+}
+
+static int prepare(const struct conf *conf, const struct shared *before, struct shared *shared,
+                   struct err *e)
+{
+    shared->board = before ? board_share(before->board) : board_new();
+    if (clients_load(conf->gateway.keys_file, shared->board, &shared->clients, e) < 0)
+        return err_prefix(e, "gateway.keys_file");
+    if (cors_check(conf->gateway.cors_origins, e) < 0 || open_socket(before, shared, e) < 0)
+        return e->code;
+    return check_clients(conf, shared, e);
 }
 
 static int setup(const struct conf *conf, void *before, void **out, struct err *e)
@@ -112,34 +124,6 @@ static int setup(const struct conf *conf, void *before, void **out, struct err *
     return 0;
 }
 
-static struct timespec changed(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 ? info.st_mtim : (struct timespec){0};
-}
-
-/* A key that was made or taken back counts within a second, without a restart. A file that is wrong
- * changes nothing. */
-static void reload_keys(struct child *c)
-{
-    const char *path = c->gateway.conf->gateway.keys_file;
-    struct timespec now = changed(path);
-    struct keys *keys;
-    struct err e;
-
-    if (now.tv_sec == c->keys_changed.tv_sec && now.tv_nsec == c->keys_changed.tv_nsec)
-        return;
-    c->keys_changed = now;
-    if (keys_load(path, &keys, &e) < 0) {
-        log_error("keys.kept", "reason=\"%s\"", e.text);
-        return;
-    }
-    keys_free(c->keys);
-    c->gateway.keys = c->keys = keys;
-    log_info("keys.loaded", "file=%s keys=%zu", path, keys_count(keys));
-}
-
 static bool is_idle(const struct child *c)
 {
     return !c->gateway.http || http_idle(c->gateway.http);
@@ -149,9 +133,11 @@ static bool is_idle(const struct child *c)
  * them no 503. But 503 is service too: a farm whose Redis is away still starts. */
 static void open_when_ready(struct child *c)
 {
-    if (!redis_async_ready(c->gateway.redis) && c->ticks < READY_TICKS)
+    bool ready = redis_async_ready(c->gateway.redis) && bulk_queue_ready(c->gateway.bulks);
+
+    if (!ready && c->ticks < READY_TICKS)
         return;
-    c->gateway.http = http_open(c->base, c->listening_fd, &c->settings, &c->handler, c->slot);
+    c->gateway.http = http_open(c->base, c->listening_fd, &c->settings, &c->handler);
     atomic_store(&c->slot->ready, true);
 }
 
@@ -162,12 +148,16 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     atomic_store(&c->slot->beat_ms, clock_ms());
     redis_async_tick(c->gateway.redis);
+    bulk_queue_tick(c->gateway.bulks);
+    drain_tick(&c->gateway);
     if (!c->gateway.http && !c->stop_at_ms)
         open_when_ready(c);
     if (c->gateway.http)
         http_tick(c->gateway.http);
-    if (++c->ticks % KEYS_CHECK_TICKS == 0 && c->keys)
-        reload_keys(c);
+    access_log_flush(c->gateway.access_log);
+    /* A key that was made or taken back counts within a second, without a restart. */
+    if (++c->ticks % KEYS_CHECK_TICKS == 0)
+        clients_refresh(c->gateway.clients);
     if (c->stop_at_ms && (is_idle(c) || clock_ms() >= c->stop_at_ms))
         event_base_loopbreak(c->base);
 }
@@ -205,7 +195,9 @@ static void serve(struct child *c)
     event_free(ticking);
     event_free(stopping);
     /* What Redis has not answered by now gets its 503, as far as the sockets take it. */
+    bulk_queue_free(c->gateway.bulks);
     redis_async_free(c->gateway.redis);
+    gather_free(c->gateway.gather);
     event_base_loop(c->base, EVLOOP_NONBLOCK);
     http_close(c->gateway.http);
 }
@@ -214,40 +206,54 @@ static int run(const struct role_child *child)
 {
     const struct conf *conf = child->conf;
     struct shared *shared = child->shared;
+    struct board_process *page = board_process(shared->board, child->slot->number);
     struct child c = {
         .slot = child->slot,
         .listening_fd = shared->listening_fd,
         .settings = {.max_body_bytes = ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
-                     .max_connections = (size_t)conf->gateway.max_connections},
-        .handler = {.begin = routes_begin, .complete = routes_complete, .context = &c.gateway},
-        .keys = shared->keys};
+                     .max_connections = (size_t)conf->gateway.max_connections,
+                     .head_timeout_ms = conf->gateway.head_timeout_ms,
+                     .body_timeout_ms = conf->gateway.body_timeout_ms,
+                     .idle_timeout_ms = conf->gateway.idle_timeout_ms,
+                     .open_connections = &page->open_connections},
+        .handler = {.begin = routes_begin,
+                    .complete = routes_complete,
+                    .end = routes_end,
+                    .context = &c.gateway}};
     struct err e;
     int code = 0;
 
     c.base = event_base_new();
     if (!c.base)
         panic("event_base_new");
-    c.gateway = (struct gateway){.conf = conf,
-                                 .keys = c.keys,
-                                 .slots = child->slots,
-                                 .slot_count = child->slot_count,
-                                 .articles = key_name(conf, ":articles"),
-                                 .stats = key_name(conf, ":stats"),
-                                 .idempotency = key_name(conf, ":idem:")};
-    if (c.keys)
-        c.keys_changed = changed(conf->gateway.keys_file);
-    if (redis_async_new(c.base, conf, enqueue_script, c.slot, &c.gateway.redis, &e) < 0) {
+    atomic_store(&page->open_connections, 0); /* a process that died cannot have done it */
+    c.gateway =
+        (struct gateway){.conf = conf,
+                         .clients = shared->clients,
+                         .board = shared->board,
+                         .page = page,
+                         .access_log = access_log_open(conf->gateway.access_log, &page->log_lost),
+                         .slot = child->slot,
+                         .slots = child->slots,
+                         .slot_count = child->slot_count,
+                         .articles = key_name(conf, ":articles"),
+                         .stats = key_name(conf, ":stats"),
+                         .idempotency = key_name(conf, ":idem:"),
+                         .digests = key_name(conf, ":seen:")};
+    if (redis_async_new(c.base, conf, enqueue_script, c.slot, &c.gateway.redis, &e) < 0 ||
+        bulk_queue_new(&c.gateway, c.base, &c.gateway.bulks, &e) < 0) {
         log_error("setup.failed", "reason=\"%s\"", e.text);
         code = 2;
     } else {
+        c.gateway.gather = gather_new(&c.gateway, c.base);
         serve(&c);
     }
     event_base_free(c.base);
     free(c.gateway.articles);
     free(c.gateway.stats);
     free(c.gateway.idempotency);
-    keys_free(c.keys);
-    shared->keys = NULL; /* was ours, or reload_keys() has freed it */
+    free(c.gateway.digests);
+    access_log_close(c.gateway.access_log);
     return code;
 }
 

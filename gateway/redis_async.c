@@ -1,56 +1,21 @@
-/* redis_async: see redis_async.h. Written for hiredis 0.14, which knows no timeouts for async
- * connections, frees the context by itself after a failed connect or a lost connection, and calls
- * the pending callbacks with a NULL reply then. */
+/* redis_async: see redis_async.h; here the connection, in redis_command.c what goes over it.
+ * Written for hiredis 0.14, which knows no timeouts for async connections, frees the context by
+ * itself after a failed connect or a lost connection, and calls the pending callbacks with a NULL
+ * reply then. */
 #include "redis_async.h"
 
 #include <event2/event.h>
-#include <hiredis/async.h>
 #include <hiredis/hiredis.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "common/clock.h"
 #include "common/log.h"
-#include "common/rds.h"
 #include "common/rds_advice.h"
+#include "redis_connection.h"
 
 /* After hiredis.h: it names hiredis' own types; its static functions are not all used. */
 #include <hiredis/adapters/libevent.h>
-
-enum state { DOWN, CONNECTING, PREPARING, READY };
-
-struct command {
-    TAILQ_ENTRY(command) link;
-    struct redis_async *owner;
-    struct redis_async_callback callback;
-    int64_t deadline_ms;
-    size_t bytes;
-    /* Of a script, to send it in full where Redis has forgotten it: */
-    int argc;
-    const char *const *argv;
-    const size_t *lengths;
-};
-
-struct redis_async {
-    struct event_base *base;
-    struct rds_address address;
-    int timeout_ms;
-    const char *script;
-    struct slot *slot;
-    char sha[41];
-    enum state state;
-    redisAsyncContext *context; /* NULL when DOWN */
-    struct backoff backoff;
-    int64_t connect_at_ms;                  /* when DOWN */
-    int64_t deadline_ms;                    /* when CONNECTING or PREPARING */
-    TAILQ_HEAD(commands, command) commands; /* under way, oldest first */
-    size_t command_count, command_bytes;
-    char lost[512];   /* why the connection went */
-    char logged[512]; /* the last of these that was logged; "" while it is there */
-};
 
 static void connect_now(struct redis_async *r);
 
@@ -59,7 +24,7 @@ static void forget_context(struct redis_async *r)
     r->context = NULL;
     r->state = DOWN;
     r->connect_at_ms = clock_ms() + backoff_next_ms(&r->backoff);
-    if (strcmp(r->lost, r->logged) == 0)
+    if (strcmp(r->lost, r->logged) == 0 || !r->slot)
         return;
     if (!*r->logged)
         slot_count(r->slot, SLOT_AWAY, 1);
@@ -114,6 +79,8 @@ static void on_prepared(redisAsyncContext *context, void *answer, void *last)
         r->state = READY;
         *r->logged = 0;
         backoff_reset(&r->backoff);
+        if (!r->slot)
+            return;
         log_info("redis.connected", "%s=%s", r->address.unix_path ? "path" : "host",
                  r->address.unix_path ? r->address.unix_path : r->address.host);
     }
@@ -160,6 +127,7 @@ static void connect_now(struct redis_async *r)
     if (!c)
         panic("out of memory for a connection");
     r->context = c;
+    r->connection++;
     r->state = CONNECTING;
     r->deadline_ms = clock_ms() + r->timeout_ms;
     c->data = r;
@@ -206,137 +174,19 @@ void redis_async_free(struct redis_async *r)
     free(r);
 }
 
+unsigned redis_async_connection(const struct redis_async *r)
+{
+    return r->connection;
+}
+
 bool redis_async_ready(const struct redis_async *r)
 {
     return r->state == READY;
 }
 
-/* Errors after which this connection is of no use: another server may answer at that address, and
- * the probe of a new connection tells when this one is well. */
-static bool ends_connection(const char *error)
+void redis_async_reset(struct redis_async *r, const char *why)
 {
-    static const char *const codes[] = {"READONLY", "MASTERDOWN", "LOADING",
-                                        "NOAUTH",   "MISCONF",    "NOREPLICAS"};
-
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (strncmp(error, codes[i], strlen(codes[i])) == 0)
-            return true;
-    return false;
-}
-
-static void collect_texts(const redisReply *reply, struct redis_async_reply *out)
-{
-    if (reply->type == REDIS_REPLY_ARRAY) {
-        for (size_t i = 0; i < reply->elements; i++)
-            collect_texts(reply->element[i], out);
-    } else if ((reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS) &&
-               out->count < REDIS_ASYNC_MAX_TEXTS) {
-        out->texts[out->count].bytes = reply->str;
-        out->texts[out->count++].length = (size_t)reply->len;
-    }
-}
-
-static void on_answer(redisAsyncContext *context, void *answer, void *privdata);
-
-/* NOSCRIPT: it has not run, so sending it once more in full cannot run it twice. */
-static bool send_in_full(redisAsyncContext *context, struct command *command)
-{
-    const char *argv[REDIS_ASYNC_MAX_ARGUMENTS + 2] = {"EVAL", command->owner->script};
-    size_t lengths[REDIS_ASYNC_MAX_ARGUMENTS + 2] = {4, strlen(command->owner->script)};
-
-    for (int i = 0; i < command->argc; i++) {
-        argv[i + 2] = command->argv[i];
-        lengths[i + 2] = command->lengths ? command->lengths[i] : strlen(command->argv[i]);
-    }
-    int argc = command->argc;
-    command->argc = 0; /* once only */
-    return redisAsyncCommandArgv(context, on_answer, command, argc + 2, argv, lengths) == REDIS_OK;
-}
-
-static void on_answer(redisAsyncContext *context, void *answer, void *privdata)
-{
-    struct command *command = privdata;
-    struct redis_async *r = command->owner;
-    const redisReply *reply = answer;
-    char why[sizeof r->lost];
-
-    if (!reply && r->context == context) { /* lost; on_disconnect() comes after the callbacks */
-        snprintf(r->lost, sizeof r->lost, "connection: %s", context->errstr);
-        r->state = DOWN;
-        r->connect_at_ms = INT64_MAX;
-    }
-    if (reply && reply->type == REDIS_REPLY_ERROR && command->argc > 0 &&
-        strncmp(reply->str, "NOSCRIPT", 8) == 0 && send_in_full(context, command)) {
-        TAILQ_REMOVE(&r->commands, command, link); /* it is now the youngest again */
-        TAILQ_INSERT_TAIL(&r->commands, command, link);
-        return;
-    }
-    TAILQ_REMOVE(&r->commands, command, link);
-    r->command_count--;
-    r->command_bytes -= command->bytes;
-    if (reply && reply->type != REDIS_REPLY_ERROR) {
-        struct redis_async_reply texts = {0};
-        collect_texts(reply, &texts);
-        command->callback.run(command->callback.context, &texts, NULL);
-    } else {
-        snprintf(why, sizeof why, "%s", reply ? reply->str : r->lost);
-        if (reply && r->context == context && ends_connection(why))
-            drop(r, why);
-        command->callback.run(command->callback.context, NULL, why);
-    }
-    free(command);
-}
-
-static int send_command(struct redis_async *r, int argc, const char *const *argv,
-                        const size_t *lengths, const struct command *command, struct err *e)
-{
-    size_t bytes = 0;
-
-    if (r->state != READY)
-        return err_set(e, ERR_AGAIN, "connection: not connected to Redis");
-    for (int i = 0; i < argc; i++)
-        bytes += lengths ? lengths[i] : strlen(argv[i]);
-    if (r->command_count >= REDIS_ASYNC_MAX_COMMANDS ||
-        bytes > REDIS_ASYNC_MAX_BYTES - r->command_bytes)
-        return err_set(e, ERR_LIMIT, "too many commands wait for Redis");
-    struct command *copy = xmalloc(sizeof *copy);
-    *copy = *command;
-    copy->owner = r;
-    copy->bytes = bytes;
-    copy->deadline_ms = clock_ms() + r->timeout_ms;
-    if (redisAsyncCommandArgv(r->context, on_answer, copy, argc, (const char **)(uintptr_t)argv,
-                              lengths) != REDIS_OK) {
-        free(copy);
-        return err_set(e, ERR_AGAIN, "connection: about to close");
-    }
-    TAILQ_INSERT_TAIL(&r->commands, copy, link);
-    r->command_count++;
-    r->command_bytes += bytes;
-    return 0;
-}
-
-int redis_async_send(struct redis_async *r, int argc, const char *const *argv,
-                     const size_t *lengths, struct redis_async_callback callback, struct err *e)
-{
-    struct command command = {.callback = callback};
-
-    return send_command(r, argc, argv, lengths, &command, e);
-}
-
-int redis_async_script(struct redis_async *r, int argc, const char *const *argv,
-                       const size_t *lengths, struct redis_async_callback callback, struct err *e)
-{
-    const char *all[REDIS_ASYNC_MAX_ARGUMENTS + 2] = {"EVALSHA", r->sha};
-    size_t all_lengths[REDIS_ASYNC_MAX_ARGUMENTS + 2] = {7, 40};
-    struct command command = {.callback = callback, .argc = argc, .argv = argv, .lengths = lengths};
-
-    if (argc > REDIS_ASYNC_MAX_ARGUMENTS)
-        panic("a script with %d arguments", argc);
-    for (int i = 0; i < argc; i++) {
-        all[i + 2] = argv[i];
-        all_lengths[i + 2] = lengths ? lengths[i] : strlen(argv[i]);
-    }
-    return send_command(r, argc + 2, all, all_lengths, &command, e);
+    drop(r, why);
 }
 
 void redis_async_tick(struct redis_async *r)

@@ -4,6 +4,7 @@ settings and a tiny model. Needs nothing but Python itself.
 usage: make_seeds.py FOLDER
 """
 import csv
+import gzip
 import hashlib
 import json
 import pathlib
@@ -39,6 +40,17 @@ def article_seeds():
     yield {**item, "publication": "\u0130\ud83d\ude00", "content": "\\u0041 \\ud83d\\ude00"}
 
 
+def bulk_seeds():
+    """A byte of flags (1 array, 2 window, 4 gzip), one of the size of slices, the body."""
+    items = [json.dumps(item).encode() for item in article_seeds()]
+    lines = b"\n\n" + b"\r\n".join(items) + b"\n{}\nx"
+    array = b" [" + b" ,\n".join([*items, b"[[3]]", b"{}"]) + b"] "
+    for flags in range(8):
+        body = array if flags & 1 else lines
+        packed = gzip.compress(body, mtime=0) + gzip.compress(b"\n", mtime=0)
+        yield bytes([flags, 7 * flags]) + (packed if flags & 4 else body)
+
+
 def batch_seeds():
     batch = {"v": 1, "id": "0123456789abcdef0123456789abcdef", "at": 1732400000000, "day": None,
              "publication": "the gazette", "name": "The Gazette", "articles": 12,
@@ -46,6 +58,19 @@ def batch_seeds():
     yield batch
     yield {**batch, "entities": [], "day": "2026-11-24"}
     yield {**batch, "entities": [["x", {}]], "articles": 2 ** 53}
+
+
+def http_seeds():
+    host = b"Host: a.b:1\r\n"
+    post = b"POST /post/enqueue?q=%20 HTTP/1.1\r\n" + host
+    yield b"GET /livez HTTP/1.1\r\n" + host + b"\r\n"
+    yield b"HEAD http://[::1]:80/docs HTTP/1.0\r\nConnection: x, close\r\n\r\n"
+    yield b"OPTIONS * HTTP/1.1\r\n" + host + b"Expect: 100-continue\r\n\r\n"
+    yield post + b"Content-Type: application/json\r\nContent-Length: 5\r\n\r\nhelloGET"
+    yield post + (b"Transfer-Encoding: chunked\r\n\r\n5;a=b ; c=\"d\\\"\"\r\nhello\r\n0A\r\n0123456789"
+                  b"\r\n0\r\nX-Sum: 1\r\n\r\nGET")
+    yield post + b"Content-Length: 5\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    yield b"GET / HTTP/1.1\nHost: a\n\n"
 
 
 def model_seeds(folder):
@@ -68,10 +93,15 @@ def main(folder):
     for item in article_seeds():
         keep(folder, "fuzz_article", json.dumps(item, ensure_ascii=False).encode("utf-8", "replace"))
         keep(folder, "fuzz_article", json.dumps(item).encode())
+    for body in bulk_seeds():
+        keep(folder, "fuzz_bulk", body)
     for batch in batch_seeds():
         keep(folder, "fuzz_batch", json.dumps(batch).encode())
     keep(folder, "fuzz_conf", (ROOT / "newsmill.conf").read_bytes())
     keep(folder, "fuzz_conf", b'redis {\n  queue = "q"\n}\nworkers {\n  processes = 2\n}\n')
+    for request in http_seeds():
+        for piece in (0, 6, 63):
+            keep(folder, "fuzz_http", bytes([piece]) + request)
     model_seeds(folder)
 
 

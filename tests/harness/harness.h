@@ -36,6 +36,8 @@ struct proc {
 void proc_start(struct proc *p, const char *name, const char *const *env, const char *const *args);
 /* The next proc_start() finds the socket as systemd hands it over: descriptor 3, LISTEN_FDS. */
 void proc_hand_over(int fd);
+/* The next proc_start() has this as its stderr in place of the log. */
+void proc_log_to(int fd);
 /* Waits for its end; returns the exit code, 1000 + signal, or -1 when timeout_ms passed. */
 int proc_wait(struct proc *p, int timeout_ms);
 int proc_stop(struct proc *p, int signal, int timeout_ms); /* signal, then wait */

@@ -32,6 +32,7 @@ static char *dirs[64];
 static int dir_count;
 static int log_number;
 static int handed_over = -1;
+static int log_to = -1;
 
 void harness_setup(const char *argv0)
 {
@@ -106,6 +107,11 @@ bool wait_until(const char *what, int timeout_ms, bool (*condition)(void *), voi
         pause_ms(5);
     }
     return true;
+}
+
+void proc_log_to(int fd)
+{
+    log_to = fd;
 }
 
 void proc_hand_over(int fd)
@@ -186,8 +192,8 @@ void proc_start(struct proc *p, const char *name, const char *const *env, const 
     int fd = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         panic("%s: %s", p->log, strerror(errno));
-    p->pid = spawn(name, env, args, fd, fd);
-    handed_over = -1;
+    p->pid = spawn(name, env, args, fd, log_to < 0 ? fd : log_to);
+    handed_over = log_to = -1;
     close(fd);
 }
 

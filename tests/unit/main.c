@@ -3,9 +3,12 @@
 
 void suite_article(void);
 void suite_batch(void);
+void suite_board(void);
+void suite_bulk_parse(void);
 void suite_conf(void);
 void suite_csv(void);
 void suite_dead_entry(void);
+void suite_delivery(void);
 void suite_firestore_commit(void);
 void suite_firestore_ids(void);
 void suite_firestore_status(void);
@@ -17,6 +20,7 @@ void suite_model_dir(void);
 void suite_ner(void);
 void suite_ner_memory(void);
 void suite_network(void);
+void suite_once(void);
 void suite_parity(void);
 void suite_progress(void);
 void suite_rows(void);
@@ -33,9 +37,12 @@ void suite_vectors(void);
 static const struct test_suite suites[] = {
     {"article", suite_article},
     {"batch", suite_batch},
+    {"board", suite_board},
+    {"bulk_parse", suite_bulk_parse},
     {"conf", suite_conf},
     {"csv", suite_csv},
     {"dead_entry", suite_dead_entry},
+    {"delivery", suite_delivery},
     {"firestore_commit", suite_firestore_commit},
     {"firestore_ids", suite_firestore_ids},
     {"firestore_status", suite_firestore_status},
@@ -47,6 +54,7 @@ static const struct test_suite suites[] = {
     {"ner", suite_ner},
     {"ner_memory", suite_ner_memory},
     {"network", suite_network},
+    {"once", suite_once},
     {"parity", suite_parity},
     {"progress", suite_progress},
     {"rows", suite_rows},

@@ -6,6 +6,8 @@
 
 #include "common/article.h"
 #include "common/json_scan.h"
+#include "common/utf8.h"
+#include "tests/harness/article_reference.h"
 
 #define MAX_CONTENT 100
 
@@ -38,7 +40,7 @@ static void refused(const char *json, size_t length, const char *field, const ch
     CU_ASSERT_STRING_EQUAL(fault.type, type);
     CU_ASSERT_STRING_EQUAL(fault.message, message);
     CU_ASSERT(strlen(fault.text) > 0);
-    CU_ASSERT_PTR_NULL(article.json);
+    CU_ASSERT_PTR_NULL(article.memory);
 }
 
 static void not_json_bytes(const char *json, size_t length, size_t offset)
@@ -251,6 +253,217 @@ static void test_dead(void)
 #undef FRONT
 }
 
+/* --- against the reference --- */
+
+static bool same(const char *json, size_t length)
+{
+    char *copy = malloc(length ? length : 1);
+
+    memcpy(copy, json, length);
+    const char *difference = article_reference_differs(copy, length, MAX_CONTENT);
+    free(copy);
+    if (difference)
+        fprintf(stderr, "\n  %s differs: %.*s\n", difference, (int)length, json);
+    return !difference;
+}
+
+/* Each byte, and pairs that begin something longer, at each place of a block of plain text. */
+static void test_places(void)
+{
+    static const char *const after[] = {"",         "n",        "u000a", "ud83d\\ude00", "\x80",
+                                        "\x80\x8e", "\x81\xa6", "\x9c",  "\x9f\x98\x80"};
+    char json[200];
+    bool all_same = true;
+
+    for (int place = 0; place < 36; place++) {
+        for (int byte = 0; byte < 256; byte++) {
+            for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
+                int front = snprintf(json, sizeof json, "{\"publication\":\"p\",\"content\":\"%.*s",
+                                     place, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
+                json[front] = (char)byte;
+                int length = snprintf(json + front + 1, sizeof json - (size_t)front - 1,
+                                      "%sxyz0123456789 0123456789\"}", after[i]);
+                all_same &= same(json, (size_t)(front + 1 + length));
+            }
+        }
+    }
+    CU_ASSERT(all_same);
+}
+
+/* Every beginning of a UTF-8 sequence with the least and the greatest end. */
+static void test_sequences(void)
+{
+    char json[] = "{\"publication\":\"p\",\"content\":\"....\"}";
+    char *text = strstr(json, "....");
+    bool all_same = true;
+
+    for (int first = 0x80; first < 0x100; first++) {
+        for (int second = 0x7f; second < 0x101; second++) {
+            for (int end = 0x80; end < 0xc0; end += 0x3f) {
+                for (size_t length = 2; length <= 4; length++) {
+                    memset(text, 'x', 4);
+                    memset(text, end, length);
+                    text[0] = (char)first;
+                    text[1] = (char)second;
+                    all_same &= same(json, strlen(json));
+                }
+            }
+        }
+    }
+    CU_ASSERT(all_same);
+}
+
+/* Every code point that may want an escape when written, as it is and escaped. */
+static void test_code_points(void)
+{
+    char json[200];
+    bool all_same = true;
+
+    for (uint32_t c = 1; c < 0x2100; c++) {
+        char bytes[5] = "";
+        if (c >= 0x20 && c != '"' && c != '\\')
+            utf8_write(c, bytes);
+        int length =
+            snprintf(json, sizeof json,
+                     "{\"publication\":\"p\",\"content\":\"%s\\u%04x\",\"\\u0069\\u0064\":\"i\","
+                     "\"\\u0070\\u0075\\u0062\\u006c\\u0069\\u0063\\u0061\\u0074\\u0069"
+                     "\\u006f\\u006e\":\"q\"}",
+                     bytes, (unsigned)c);
+        all_same &= same(json, (size_t)length);
+    }
+    CU_ASSERT(all_same);
+}
+
+/* Lengths around each ceiling, and publications that are empty or to be trimmed. */
+static void test_edges(void)
+{
+    static const struct {
+        const char *front;
+        int ceiling;
+    } edges[] = {{"\"publication\":\"p\",\"content\"", MAX_CONTENT},
+                 {"\"content\":\"\",\"publication\"", ARTICLE_MAX_PUBLICATION_BYTES},
+                 {"\"publication\":\"p\",\"content\":\"\",\"title\"", ARTICLE_MAX_OTHER_BYTES}};
+    static const char *const publications[] = {"\"\\n\"",
+                                               "\"\\u0020\"",
+                                               "\"\\u00a0\"",
+                                               "\" \"",
+                                               "\"\xc2\xa0\"",
+                                               "\"\"",
+                                               "\" a\"",
+                                               "\"a\\n\"",
+                                               "\"\\u0061\"",
+                                               "null",
+                                               "\"a\",\"id\":null",
+                                               "\"a\",\"id\":\"\"",
+                                               "\"a\",\"\\u0069d\":\"1\""};
+    char json[ARTICLE_MAX_OTHER_BYTES + 200];
+    bool all_same = true;
+
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        for (int length = edges[i].ceiling - 2; length <= edges[i].ceiling + 2; length++) {
+            snprintf(json, sizeof json, "{%s:\"%0*d\"}", edges[i].front, length, 1);
+            all_same &= same(json, strlen(json));
+        }
+    }
+    for (size_t i = 0; i < sizeof publications / sizeof publications[0]; i++) {
+        snprintf(json, sizeof json, "{\"content\":\"a\",\"publication\":%s}", publications[i]);
+        all_same &= same(json, strlen(json));
+    }
+    CU_ASSERT(all_same);
+}
+
+static uint32_t draw(uint32_t below)
+{
+    static uint64_t state = 88172645463325252u; /* xorshift64 */
+
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 32) % below;
+}
+
+/* Cuts, doubles or overwrites a piece with one that matters to JSON. */
+static size_t mutate(char *json, size_t length, size_t room)
+{
+    static const char *const pieces[] = {"\"",
+                                         "\\",
+                                         "{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         ",",
+                                         ":",
+                                         " ",
+                                         "\n",
+                                         "1",
+                                         "-",
+                                         "0.5e+7",
+                                         "null",
+                                         "true",
+                                         "\\u00e9",
+                                         "\\ud83d",
+                                         "\\ude00",
+                                         "\\n",
+                                         "\\u0000",
+                                         "\x01",
+                                         "\x7f",
+                                         "\xc3\xa9",
+                                         "\xe2\x80\x8f",
+                                         "\xed\xa0\x80",
+                                         "\xf0\x9f\x98\x80",
+                                         "\xff",
+                                         "\xc2\x85",
+                                         "\"content\":",
+                                         "\"id\":",
+                                         "c\\u006fntent",
+                                         "\"url\":null,"};
+    const char *piece = pieces[draw(sizeof pieces / sizeof pieces[0])];
+    size_t at = draw((uint32_t)length + 1), size = strlen(piece);
+
+    switch (draw(3)) {
+    case 0: /* in between */
+        if (length + size > room)
+            return length;
+        memmove(json + at + size, json + at, length - at);
+        memcpy(json + at, piece, size);
+        return length + size;
+    case 1: /* over what was there */
+        if (at + size > length)
+            return length;
+        memcpy(json + at, piece, size);
+        return length;
+    default:
+        size = draw(4);
+        if (at + size > length)
+            return length;
+        memmove(json + at, json + at + size, length - at - size);
+        return length - size;
+    }
+}
+
+static void test_mutated(void)
+{
+    static const char *const seeds[] = {"{\"content\":\"Apple \\u00fcber \\ud83d\\ude00 opens in "
+                                        "Paris today\",\"publication\":\" BBC \"}",
+                                        "{\"id\":\"1\",\"url\":\"u\",\"title\":\"t\",\"published\":"
+                                        "\"2020\",\"x\":[1,{\"a\":[-0.5e7]}],"
+                                        "\"publication\":\"\xc3\x96rt\",\"content\":"
+                                        "\"\xe2\x80\x9cquoted\xe2\x80\x9d \xf0\x9f\x98\x80\"}",
+                                        "[true,false,null,\"\\\\\\/\\b\"]"};
+    char json[400];
+    bool all_same = true;
+
+    for (int i = 0; i < 100000; i++) {
+        const char *seed = seeds[draw(sizeof seeds / sizeof seeds[0])];
+        size_t length = strlen(seed);
+        memcpy(json, seed, length);
+        for (uint32_t n = draw(4); n-- > 0;)
+            length = mutate(json, length, sizeof json);
+        all_same &= same(json, length);
+    }
+    CU_ASSERT(all_same);
+}
+
 void suite_article(void);
 
 void suite_article(void)
@@ -264,4 +477,9 @@ void suite_article(void)
     CU_add_test(suite, "what is not JSON", test_not_json);
     CU_add_test(suite, "written again", test_write);
     CU_add_test(suite, "dead entries", test_dead);
+    CU_add_test(suite, "as the reference at each place", test_places);
+    CU_add_test(suite, "as the reference at the edges", test_edges);
+    CU_add_test(suite, "as the reference, UTF-8", test_sequences);
+    CU_add_test(suite, "as the reference, code points", test_code_points);
+    CU_add_test(suite, "as the reference, mutated", test_mutated);
 }

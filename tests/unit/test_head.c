@@ -1,11 +1,11 @@
 /* Heads and bodies of HTTP requests: what is read, and what could be read in two ways and is not.
  */
 #include <CUnit/CUnit.h>
-#include <event2/buffer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "gateway/body.h"
 #include "gateway/head.h"
 
@@ -66,12 +66,48 @@ static void test_read(void)
     CU_ASSERT_EQUAL(head.content_length, -1);
     CU_ASSERT_EQUAL_FATAL(parse("GET http://a.b:1?q HTTP/1.1\r\nHost: other\r\n\r\n"), 0);
     CU_ASSERT_STRING_EQUAL(head.host, "a.b:1");
+    CU_ASSERT_STRING_EQUAL(head.path, "/");
     CU_ASSERT_STRING_EQUAL(head.query, "q");
     CU_ASSERT_EQUAL_FATAL(parse("GET HTTP://a HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
     CU_ASSERT_STRING_EQUAL(head.host, "a");
     CU_ASSERT_STRING_EQUAL(head.path, "/");
     CU_ASSERT_EQUAL_FATAL(header("Transfer-Encoding: Chunked\r\n"), 0);
     CU_ASSERT(head.chunked && !head.close);
+}
+
+/* Where a head ends, whether its bytes come at once or one by one. */
+static void test_length(void)
+{
+    static const struct {
+        const char *text;
+        ssize_t length; /* -1: never a head */
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n\r\nrest", 18},
+        {"G\r\nA: b\r\n\r\n\r\n", 11},
+        {"GET / HTTP/1.1\r\nA: b\r\n", 0},
+        {"GET / HTTP/1.1\r", 0},
+        {"GET / HTTP/1.1\n", -1},
+        {"GET / HTTP/1.1\rA", -1},
+        {"GET / HTTP/1.1\r\nA: b\nB: c\r\n\r\n", -1},
+        {"GET / HTTP/1.1\r\nA: b\r\r\n\r\n", -1},
+        {" GET", -1},
+        {"\r\n", -1},
+        {"\x16\x03", -1},
+        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF", 0},
+        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG", -1},
+        {"ABCDE\r\n\r\nFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJ", 9},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t scanned = 0, at = 0, end = strlen(cases[i].text);
+        ssize_t found = 0;
+        CU_ASSERT_EQUAL(head_length(cases[i].text, end, &scanned), cases[i].length);
+        for (scanned = 0; found == 0 && at < end;)
+            found = head_length(cases[i].text, ++at, &scanned);
+        if (found != cases[i].length)
+            fprintf(stderr, "\n  %s: %zd\n", cases[i].text, found);
+        CU_ASSERT_EQUAL(found, cases[i].length);
+    }
 }
 
 static void test_refused_lines(void)
@@ -168,25 +204,29 @@ static void test_many_headers(void)
 static enum body_result feed(const char *wire, size_t step, size_t max_bytes, const char *expected,
                              const char *rest)
 {
-    struct evbuffer *in = evbuffer_new(), *out = evbuffer_new();
     enum body_result result = BODY_NEEDS_MORE;
+    size_t length = strlen(wire), unread = 0, used;
+    char *in = malloc(length + 1), *at = in;
     struct body body;
-    size_t length = strlen(wire);
+    struct buf out;
 
+    buf_init(&out, max_bytes);
     body_init(&body, &head, max_bytes);
     for (size_t i = 0; i < length && result == BODY_NEEDS_MORE; i += step) {
-        evbuffer_add(in, wire + i, length - i < step ? length - i : step);
-        result = body_read(&body, in, out);
+        size_t more = length - i < step ? length - i : step;
+        memcpy(in + i, wire + i, more);
+        result = body_read(&body, at, unread + more, &used, &out);
+        at += used;
+        unread += more - used;
     }
     if (expected) {
-        evbuffer_add(out, "", 1);
-        CU_ASSERT_STRING_EQUAL((char *)evbuffer_pullup(out, -1), expected);
-        evbuffer_add(in, "", 1);
+        CU_ASSERT_STRING_EQUAL(out.bytes ? out.bytes : "", expected);
+        at[unread] = 0;
         if (step >= length)
-            CU_ASSERT_STRING_EQUAL((char *)evbuffer_pullup(in, -1), rest);
+            CU_ASSERT_STRING_EQUAL(at, rest);
     }
-    evbuffer_free(in);
-    evbuffer_free(out);
+    buf_fini(&out);
+    free(in);
     return result;
 }
 
@@ -238,6 +278,7 @@ void suite_head(void)
     CU_pSuite suite = CU_add_suite("head", NULL, NULL);
 
     CU_add_test(suite, "what is read", test_read);
+    CU_add_test(suite, "where a head ends", test_length);
     CU_add_test(suite, "request lines that are refused", test_refused_lines);
     CU_add_test(suite, "headers that are refused", test_refused_headers);
     CU_add_test(suite, "too many headers", test_many_headers);

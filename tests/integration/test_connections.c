@@ -1,0 +1,249 @@
+/* Connections of the gateway's clients: pipelined, in pieces, left too early, too many, and the end
+ * of the gateway. */
+#include <CUnit/CUnit.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "raw.h"
+#include "tests/harness/harness.h"
+
+#define JSON    "Content-Type: application/json"
+#define ARTICLE "{\"content\":\"Apple opens in Paris\",\"publication\":\"BBC\"}"
+#define LIVE    "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+static struct farm farm;
+
+static void begin(void)
+{
+    farm_init(&farm);
+    farm_start_gateway(&farm);
+}
+
+static void finish(void)
+{
+    if (farm.gateway.pid)
+        CU_ASSERT_EQUAL(proc_stop(&farm.gateway, SIGTERM, 10000), 0);
+    redis_kill(&farm.redis);
+    harness_end();
+}
+
+static long long depth(void)
+{
+    return redis_int(&farm.redis, "LLEN newsmill:articles");
+}
+
+static bool has_logged(void *text)
+{
+    return proc_logged(&farm.gateway, text);
+}
+
+static int dial(void)
+{
+    return raw_dial(farm.gateway_port);
+}
+
+static void say(int fd, const char *text)
+{
+    raw_send(fd, text, strlen(text), 0);
+}
+
+static const char *hear(int fd, int wanted)
+{
+    return raw_hear(fd, wanted, false);
+}
+
+/* The gateway's loop has come round: what was sent before is with Redis. */
+static void turn(void)
+{
+    int fd = dial();
+
+    say(fd, LIVE);
+    CU_ASSERT_STRING_EQUAL(hear(fd, 1), "200");
+    close(fd);
+}
+
+static const char *raw_post(const char *body)
+{
+    static char text[4096];
+
+    snprintf(text, sizeof text,
+             "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n" JSON
+             "\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    return text;
+}
+
+/* Sends `text`, shuts the sending side, and compares what comes. */
+static void converse(const char *text, const char *expected)
+{
+    int fd = dial();
+
+    say(fd, text);
+    shutdown(fd, SHUT_WR);
+    const char *heard = hear(fd, 100);
+    if (strcmp(heard, expected) != 0)
+        fprintf(stderr, "\n  %.60s…: %s\n", text, heard);
+    CU_ASSERT_STRING_EQUAL(heard, expected);
+    close(fd);
+}
+
+static void test_pipelined(void)
+{
+    struct buf text;
+
+    begin();
+    buf_init(&text, 8192);
+    buf_append_text(&text, raw_post(ARTICLE));
+    buf_append_text(&text, raw_post("{}"));
+    buf_append_text(&text, LIVE);
+    buf_append_text(&text, raw_post(ARTICLE));
+    converse(text.bytes, "201 422 200 201 end");
+    buf_fini(&text);
+    /* The body of a request refused by its head is not read as the next request. */
+    converse("POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 38\r\n\r\n"
+             "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+             "404 end");
+    CU_ASSERT_EQUAL(depth(), 2);
+
+    int fd = dial(); /* a byte at a time, twice on one connection */
+    for (int round = 0; round < 2; round++) {
+        for (const char *at = raw_post(ARTICLE); *at; at++)
+            CU_ASSERT_EQUAL(send(fd, at, 1, MSG_NOSIGNAL), 1);
+        CU_ASSERT_STRING_EQUAL(hear(fd, 1), "201");
+    }
+    close(fd);
+
+    fd = dial();
+    say(fd, "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n" JSON
+            "\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    CU_ASSERT_STRING_EQUAL(hear(fd, 1), "100");
+    say(fd, "{}");
+    CU_ASSERT_STRING_EQUAL(hear(fd, 1), "422");
+    close(fd);
+    CU_ASSERT_EQUAL(depth(), 4);
+    finish();
+}
+
+static bool has_depth(void *wanted)
+{
+    return depth() == *(long long *)wanted;
+}
+
+/* Clients that are gone before Redis has answered: the articles are stored, nothing breaks. */
+static void test_clients_that_leave(void)
+{
+    struct linger reset = {.l_onoff = 1};
+    long long wanted = 10;
+    int fds[10];
+
+    begin();
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "CLIENT PAUSE 20000 WRITE"), -1);
+    for (int i = 0; i < 10; i++) {
+        fds[i] = dial();
+        say(fds[i], raw_post(ARTICLE));
+        if (i % 3 == 0)
+            shutdown(fds[i], SHUT_WR);
+    }
+    turn();
+    for (int i = 0; i < 10; i++) {
+        if (i % 3 == 1)
+            setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        if (i % 3 != 0)
+            close(fds[i]);
+    }
+    turn();
+    CU_ASSERT_EQUAL(depth(), 0); /* they left before Redis has answered */
+    redis_int(&farm.redis, "CLIENT UNPAUSE");
+    for (int i = 0; i < 10; i += 3) {
+        CU_ASSERT_STRING_EQUAL(hear(fds[i], 2), "201 end");
+        close(fds[i]);
+    }
+    CU_ASSERT(wait_until("all articles to be stored", 10000, has_depth, &wanted));
+    int fd = dial(); /* in the middle of a body */
+    say(fd, "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n" JSON
+            "\r\nContent-Length: 100\r\n\r\n{");
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+    fd = dial();
+    say(fd, raw_post(ARTICLE));
+    CU_ASSERT_STRING_EQUAL(hear(fd, 1), "201");
+    close(fd);
+    CU_ASSERT_FALSE(proc_logged(&farm.gateway, "child.died"));
+    finish();
+}
+
+static bool has_connection_waiting(void *fd)
+{
+    char byte;
+
+    return recv(*(int *)fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void test_connection_limit(void)
+{
+    int fds[3];
+
+    farm_init(&farm);
+    farm_set(&farm, "GATEWAY_MAX_CONNECTIONS", "2");
+    farm_start_gateway(&farm);
+    for (int i = 0; i < 3; i++) {
+        fds[i] = dial();
+        say(fds[i], LIVE);
+    }
+    CU_ASSERT_STRING_EQUAL(hear(fds[0], 1), "200");
+    CU_ASSERT_STRING_EQUAL(hear(fds[1], 1), "200");
+    CU_ASSERT_FALSE(has_connection_waiting(&fds[2])); /* it waits, and is served when one goes */
+    close(fds[0]);
+    CU_ASSERT(wait_until("the third client to be served", 10000, has_connection_waiting, &fds[2]));
+    CU_ASSERT_STRING_EQUAL(hear(fds[2], 1), "200");
+    close(fds[1]);
+    close(fds[2]);
+    finish();
+}
+
+/* TERM: who waits for Redis gets the answer, who is idle is let go, the rest may finish. */
+static void test_clean_stop(void)
+{
+    char text[2048];
+
+    begin();
+    int idle = dial(), waits = dial(), half = dial();
+    say(idle, LIVE);
+    CU_ASSERT_STRING_EQUAL(hear(idle, 1), "200");
+    redis_int(&farm.redis, "CLIENT PAUSE 20000 WRITE");
+    say(waits, raw_post(ARTICLE));
+    snprintf(text, sizeof text, "%s", raw_post(ARTICLE));
+    CU_ASSERT_EQUAL(send(half, text, 60, 0), 60);
+    turn();
+    kill(farm.gateway.pid, SIGTERM);
+    CU_ASSERT(wait_until("the stop to begin", 10000, has_logged, "stopping"));
+    say(half, text + 60);
+    redis_int(&farm.redis, "CLIENT UNPAUSE");
+    CU_ASSERT_STRING_EQUAL(hear(idle, 1), "end");
+    CU_ASSERT_STRING_EQUAL(hear(waits, 2), "201 end");
+    CU_ASSERT_STRING_EQUAL(hear(half, 2), "201 end");
+    close(idle);
+    close(waits);
+    close(half);
+    CU_ASSERT_EQUAL(proc_wait(&farm.gateway, 10000), 0);
+    CU_ASSERT_EQUAL(depth(), 2);
+    finish();
+}
+
+void suite_connections(void);
+
+void suite_connections(void)
+{
+    CU_pSuite suite = CU_add_suite("connections", NULL, NULL);
+
+    CU_add_test(suite, "pipelined and in pieces", test_pipelined);
+    CU_add_test(suite, "clients that leave", test_clients_that_leave);
+    CU_add_test(suite, "too many connections", test_connection_limit);
+    CU_add_test(suite, "clean stop", test_clean_stop);
+}
