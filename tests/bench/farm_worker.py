@@ -1,4 +1,5 @@
 """A whole worker, from the list in Redis to the tally, as one more player of ner.py."""
+import atexit
 import json
 import os
 import pathlib
@@ -32,12 +33,15 @@ class Worker:
     def __init__(self, build, root, texts, core):
         self.name, self.runs, self.load_ms = "newsmill, Redis to tally", [], 0.0
         self.directory = tempfile.mkdtemp(prefix="newsmill-bench-")
+        self.processes = []
+        atexit.register(self.end)
         self.port = free_port()
         others = os.sched_getaffinity(0) - {core} or {core}
-        self.redis = subprocess.Popen(
+        redis = subprocess.Popen(
             [root / "deploy/redis-server", root / "redis.conf", "--port", str(self.port), "--dir",
              self.directory], stdout=subprocess.DEVNULL,
             preexec_fn=lambda: os.sched_setaffinity(0, others))
+        self.processes.append(redis)
         wait_for(self.connect, "Redis")
         settings = {"REDIS_URL": f"redis://127.0.0.1:{self.port}", "STORE_KIND": "none",
                     "REDIS_STATE_DIR": self.directory, "WORKERS_METRICS_PORT": "0",
@@ -47,6 +51,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [pathlib.Path(build) / "newsmill-workers"], stderr=log, env=environment, cwd=root,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        self.processes.append(self.process)
         with open(texts, encoding="utf-8") as file:
             items = [json.dumps({**json.loads(line), "publication": "bench"}) for line in file]
         self.articles = TIMES * len(items)
@@ -106,8 +111,9 @@ class Worker:
         return [wall, cpu, self.articles]
 
     def end(self):
-        for process in (self.process, self.redis):
+        while self.processes:
+            process = self.processes.pop()
             process.terminate()
             process.wait()
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
         return [0, 0]
