@@ -1,10 +1,12 @@
 /* bulk_fixture: a gateway in front of a real Redis, and bulk requests to it; for test_bulk.c and
- * test_bulk_again.c. One test at a time. */
+ * test_bulk_again.c and test_bulk_strain.c. One test at a time. */
 #ifndef NEWSMILL_BULK_FIXTURE_H
 #define NEWSMILL_BULK_FIXTURE_H
 
 #include "common/buf.h"
 #include "tests/harness/harness.h"
+
+#define BULK_BODY_BYTES ((size_t)32 << 20) /* the most of one request */
 
 #define BULK_NDJSON "Content-Type: application/x-ndjson"
 #define BULK_JSON   "Content-Type: application/json"

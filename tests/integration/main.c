@@ -5,6 +5,7 @@ void suite_access_log(void);
 void suite_activation(void);
 void suite_bulk(void);
 void suite_bulk_again(void);
+void suite_bulk_strain(void);
 void suite_cli(void);
 void suite_clients(void);
 void suite_connections(void);
@@ -40,6 +41,7 @@ static const struct test_suite suites[] = {
     {"gather", suite_gather},
     {"bulk", suite_bulk},
     {"bulk_again", suite_bulk_again},
+    {"bulk_strain", suite_bulk_strain},
     {"http", suite_http},
     {"connections", suite_connections},
     {"clients", suite_clients},
