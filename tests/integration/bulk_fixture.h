@@ -1,5 +1,5 @@
-/* bulk_fixture: a gateway in front of a real Redis, and bulk requests to it; for test_bulk.c and
- * test_bulk_again.c and test_bulk_strain.c. One test at a time. */
+/* bulk_fixture: a gateway in front of a real Redis, and bulk requests to it; for the suites bulk,
+ * bulk_again and bulk_strain. One test at a time. */
 #ifndef NEWSMILL_BULK_FIXTURE_H
 #define NEWSMILL_BULK_FIXTURE_H
 
