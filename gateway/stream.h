@@ -44,8 +44,10 @@ size_t stream_read(struct stream *s, char *to, size_t max_bytes);
 
 static inline char *stream_unread(const struct stream *s, size_t *length)
 {
+    static char none[1]; /* nothing was read yet */
+
     *length = s->end - s->start;
-    return s->bytes + s->start;
+    return s->bytes ? s->bytes + s->start : none;
 }
 void stream_consume(struct stream *s, size_t length);
 /* Bytes of a next request: here or still in the kernel. */

@@ -22,6 +22,7 @@ void suite_model_check(void);
 void suite_mutated(void);
 void suite_openapi(void);
 void suite_original(void);
+void suite_planted(void);
 void suite_queue(void);
 void suite_metrics(void);
 void suite_restarts(void);
@@ -69,6 +70,7 @@ static const struct test_suite suites[] = {
     {"firestore", suite_firestore},
     {"firestore_auth", suite_firestore_auth},
     {"firestore_emulator", suite_firestore_emulator},
+    {".planted", suite_planted},
 };
 
 int main(int argc, char **argv)

@@ -34,6 +34,7 @@ void suite_suites(void);
 void suite_tally(void);
 void suite_tokenizer(void);
 void suite_top(void);
+void suite_unicode(void);
 void suite_vectors(void);
 
 static const struct test_suite suites[] = {
@@ -70,6 +71,7 @@ static const struct test_suite suites[] = {
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
     {"top", suite_top},
+    {"unicode", suite_unicode},
     {"vectors", suite_vectors},
 };
 
