@@ -14,6 +14,7 @@ void suite_firestore_ids(void);
 void suite_firestore_status(void);
 void suite_head(void);
 void suite_jwt(void);
+void suite_kernels(void);
 void suite_keys(void);
 void suite_lexeme(void);
 void suite_model_dir(void);
@@ -48,6 +49,7 @@ static const struct test_suite suites[] = {
     {"firestore_status", suite_firestore_status},
     {"head", suite_head},
     {"jwt", suite_jwt},
+    {"kernels", suite_kernels},
     {"keys", suite_keys},
     {"lexeme", suite_lexeme},
     {"model_dir", suite_model_dir},
