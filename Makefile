@@ -114,6 +114,14 @@ $(OUT)/bench-stages: tests/bench/engine.c tests/bench/stages.h $(OUT)/libner.a $
 $(LEVELS:%=$(OUT)/bench-bound-%): $(OUT)/bench-bound-%: tests/bench/bound.c
 	$(CC) -std=c11 -D_GNU_SOURCE -O3 $(WARNINGS) $(SIMD_FLAGS) $(LEVEL_FLAGS_$*) -o $@ $<
 
+# What `make parity-scores` compares: the one program that knows a BLAS.
+WRAPPED := kernels_choose product_new product_window_new scorer_weights_new scorer_run
+OPENBLAS = $(shell $(CC) -print-multiarch 2>/dev/null || dpkg-architecture -qDEB_HOST_MULTIARCH)/openblas-serial
+$(OUT)/parity-scores: $(OBJ)/tests/parity/scores.o $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(NER_LIBS) $(COMMON_LIBS) \
+	  -L/usr/lib/$(OPENBLAS) -Wl,-rpath,/usr/lib/$(OPENBLAS) -lopenblas
+$(OBJ)/tests/parity/scores.o: NM_CFLAGS += -I/usr/include/$(OPENBLAS)
+
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(NM_CFLAGS) -c -o $@ $<
@@ -168,6 +176,12 @@ parity-all:     ## the same with three public models and trained ones, on every 
 	@deploy/get-model
 	@tests/parity/all $(OUT) build/debug $(CORPUS)
 
+parity-scores:  ## how much the scores depend on the kernels, next to OpenBLAS, which it installs
+	@deploy/install-packages parity-scores
+	@$(MAKE) --no-print-directory -s -j$(JOBS) $(OUT)/newsmill $(OUT)/parity-scores
+	@deploy/get-model
+	@tests/parity/scores $(OUT) $(CORPUS)
+
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 600
 fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FUZZ_TARGET=fuzz_…)
@@ -199,7 +213,7 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all tests fuzzers run test install lint parity parity-all bench-ner bench-savers bench-gateway fuzz format clean help
+.PHONY: all tests fuzzers run test install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
