@@ -20,12 +20,14 @@ ifdef CI
 WARNINGS += -Werror
 endif
 VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
-PACKAGES := hiredis libevent libcjson libcurl sqlite3 libpcre2-8 libconfuse libcrypto libsystemd msgpack
+# Debian 12 calls it msgpack, Debian 13 msgpack-c.
+MSGPACK  := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+PACKAGES := hiredis libevent libcjson libcurl sqlite3 libpcre2-8 libconfuse libcrypto libsystemd $(MSGPACK)
 
 CFLAGS  ?= -g
 NM_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(OUT)/gen -DNEWSMILL_VERSION='"$(VERSION)"' $(WARNINGS) \
             $(MODE_FLAGS_$(MODE)) -fstack-protector-strong -fPIE -MMD -MP \
-            $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+            $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
 NM_LDFLAGS = $(MODE_FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # --- what is built from what -------------------------------------------------------------------
@@ -52,7 +54,7 @@ SIMD_OBJECTS := $(LEVELS:%=$(OBJ)/workers/ner/simd-%.o)
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 COMMON_LIBS  := -lhiredis -lcjson -lunistring -lconfuse -lcrypto -levent -lsystemd
-NER_LIBS     := -lpcre2-8 -lmsgpackc -lcjson -lunistring -lm
+NER_LIBS     := -lpcre2-8 $(shell pkg-config --libs $(MSGPACK) 2>/dev/null) -lcjson -lunistring -lm
 GATEWAY_LIBS := -lz
 STORE_LIBS   := -lsqlite3 -lcurl -lcjson -lcrypto
 TEST_LIBS    := -lcunit -levent_openssl -lssl -lz
@@ -122,13 +124,18 @@ $(OUT)/parity-scores: $(OBJ)/tests/parity/scores.o $(OUT)/libner.a $(OUT)/libcom
 	  -L/usr/lib/$(OPENBLAS) -Wl,-rpath,/usr/lib/$(OPENBLAS) -lopenblas
 $(OBJ)/tests/parity/scores.o: NM_CFLAGS += -I/usr/include/$(OPENBLAS)
 
-$(OBJ)/%.o: %.c
+$(OBJ)/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(CC) $(NM_CFLAGS) -c -o $@ $<
-$(SIMD_OBJECTS): $(OBJ)/workers/ner/simd-%.o: workers/ner/simd.c
+$(SIMD_OBJECTS): $(OBJ)/workers/ner/simd-%.o: workers/ner/simd.c | packages
 	@mkdir -p $(@D)
 	$(CC) $(NM_CFLAGS) $(SIMD_FLAGS) $(LEVEL_FLAGS_$*) \
 	  -DKERNELS=kernels_$* -DLEVEL='"$*"' -c -o $@ $<
+
+# One line in place of a compiler's many, where nothing was installed yet.
+packages:
+	@pkg-config --exists $(PACKAGES) 2>/dev/null || { \
+	  echo "make: libraries are missing; \`deploy/install-packages run\` installs them" >&2; exit 1; }
 
 # A text becomes a C string of the same name: claim.lua -> claim_lua. Redis hashes a script at each
 # EVAL, so comments stay here.
@@ -154,23 +161,35 @@ run:            ## install, build, get the model, start everything, count the sa
 
 test:           ## install, lint, unit, integration and parity tests
 	@deploy/install-packages test
+	@tests/prepare
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests
-	@deploy/get-model
 	@$(MAKE) --no-print-directory -s fuzz FUZZ_SECONDS=3
 	@tests/run-all $(OUT)
 
-install: all    ## programs, units and settings to PREFIX (/usr/local) and /etc; starts nothing
+test-asan:      ## unit and integration tests under ASan and UBSan: a finding in any process fails them
+	@deploy/install-packages test
+	@tests/prepare
+	@$(MAKE) --no-print-directory -s -j$(JOBS) MODE=asan CC=clang tests
+	@tests/run-all build/asan
+
+install:        ## programs, units and settings to PREFIX (/usr/local) and /etc; starts nothing
+	@deploy/install-packages run
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) deploy/install $(OUT)
 
 lint:           ## formatting, includes, banned calls
+	@deploy/install-packages test
 	@tests/lint/lint
 
 parity:         ## compare with spaCy itself, in a venv (CORPUS=file.csv for any other text)
+	@deploy/install-packages test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@deploy/get-model
 	@tests/parity/compare $(OUT) $(CORPUS)
 
 parity-all:     ## the same with three public models and trained ones, on every corpus we have
+	@deploy/install-packages test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@$(MAKE) --no-print-directory -s -j$(JOBS) MODE=debug all
 	@deploy/get-model
@@ -185,18 +204,21 @@ parity-scores:  ## how much the scores depend on the kernels, next to OpenBLAS, 
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 600
 fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FUZZ_TARGET=fuzz_…)
+	@deploy/install-packages test
 	@deploy/get-model
 	@$(MAKE) --no-print-directory -s -j$(JOBS) MODE=fuzz CC=$(FUZZ_CC) fuzzers
 	@python3 -B tests/fuzz/make_seeds.py build/fuzz
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
 bench-ner:      ## the engine against spaCy, one core each (CORPUS=file.csv; ROUNDS=5)
+	@deploy/install-packages bench
 	@$(MAKE) --no-print-directory -s -j$(JOBS) $(BENCH_NER:%=$(OUT)/%) $(OUT)/newsmill-workers
 	@deploy/get-model
 	@ROUNDS=$(ROUNDS) tests/bench/bench-ner $(OUT) $(CORPUS)
 
 bench-savers:   ## increments a second into Google's Firestore emulator, against the original's way
-	@$(MAKE) --no-print-directory -s all
+	@deploy/install-packages bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@tests/bench/bench-savers $(OUT)
 
 bench-gateway:  ## articles a second by HTTP, single and bulk (WEBDIS=path; ROUNDS=5; AOF="off always")
@@ -205,7 +227,8 @@ bench-gateway:  ## articles a second by HTTP, single and bulk (WEBDIS=path; ROUN
 	@tests/bench/bench-gateway $(OUT)
 
 format:         ## rewrite the sources with clang-format
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@deploy/install-packages test
+	@git ls-files '*.c' '*.h' | xargs "$$(dirname "$$(tests/lint/venv)")/clang-format" -i
 
 clean:          ## remove build/; var/ (data and model) stays
 	rm -rf build
@@ -213,7 +236,8 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all tests fuzzers run test install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway fuzz format clean help
+.PHONY: all tests packages fuzzers run test test-asan install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway \
+	fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -13,6 +13,11 @@ void harness_setup(const char *argv0);
 /* At the end of each test (or from a suite's tear-down): kills every process started since, removes
  * the temporary directories. */
 void harness_end(void);
+/* Removes the temporary directories of a process that could not do so itself. */
+void harness_clean(pid_t pid);
+/* The test at work cannot be done on this machine, for that reason: it counts as skipped, in the
+ * summary, unless an assertion fails. The test itself returns. */
+void harness_skip(const char *reason);
 
 /* A new temporary directory, removed by harness_end(). The text lives until then. */
 const char *harness_dir(void);

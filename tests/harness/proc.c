@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <libgen.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -66,10 +67,24 @@ void harness_end(void)
     dir_count = 0;
 }
 
+void harness_clean(pid_t pid)
+{
+    char pattern[64];
+    glob_t found;
+
+    snprintf(pattern, sizeof pattern, "/tmp/newsmill-test-%d-*", (int)pid);
+    if (!getenv("KEEP") && glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            nftw(found.gl_pathv[i], remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        globfree(&found);
+    }
+}
+
 const char *harness_dir(void)
 {
-    char path[] = "/tmp/newsmill-test-XXXXXX";
+    char path[64];
 
+    snprintf(path, sizeof path, "/tmp/newsmill-test-%d-XXXXXX", (int)getpid());
     if (dir_count == 64 || !mkdtemp(path))
         panic("temporary directory: %s", strerror(errno));
     return dirs[dir_count++] = xstrdup(path);
@@ -251,7 +266,9 @@ static char *read_all(const char *path)
 int proc_run(const char *name, const char *const *env, const char *const *args, bool both,
              char **output, int timeout_ms)
 {
-    char path[] = "/tmp/newsmill-out-XXXXXX";
+    char path[64];
+
+    snprintf(path, sizeof path, "/tmp/newsmill-test-%d-XXXXXX", (int)getpid());
     int fd = mkostemp(path, O_CLOEXEC), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     struct proc p = {0};
 

@@ -43,7 +43,7 @@ static bool begin(void)
     const char *args[] = {text, NULL};
 
     if (proc_run("deploy/firestore-emulator", NULL, find, false, NULL, 20000) != 0) {
-        fprintf(stderr, "\n  SKIPPED: Google's Firestore emulator is not installed here ");
+        harness_skip("Google's Firestore emulator is not installed here");
         return false;
     }
     port = harness_port();
@@ -142,7 +142,7 @@ static void test_read_back(void)
     buf_init(&ours.text, 64 << 20);
     CU_ASSERT_EQUAL(store_publications(s, add_publication, &ours, &e), 0);
     if (proc_run("tests/firestore/venv", NULL, NULL, false, &python, 300000) != 0) {
-        fprintf(stderr, "\n  SKIPPED: Google's Python client cannot be installed here ");
+        harness_skip("Google's Python client cannot be installed here");
     } else {
         python[strcspn(python, "\n")] = 0;
         CU_ASSERT_EQUAL(proc_run(python, NULL, args, false, &theirs, 120000), 0);

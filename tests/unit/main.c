@@ -30,6 +30,8 @@ void suite_save(void);
 void suite_store(void);
 void suite_store_crash(void);
 void suite_strings(void);
+void suite_failing(void);
+void suite_suites(void);
 void suite_tally(void);
 void suite_tokenizer(void);
 void suite_top(void);
@@ -65,6 +67,8 @@ static const struct test_suite suites[] = {
     {"store", suite_store},
     {"store_crash", suite_store_crash},
     {"strings", suite_strings},
+    {"suites", suite_suites},
+    {".failing", suite_failing},
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
     {"top", suite_top},
