@@ -93,6 +93,14 @@ $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(COMMON_LIBS)
 
+# The kernels with their tests as one static program, for processors that are only emulated here.
+ALONE_SRC := $(addprefix workers/ner/,simd.c kernels.c floats.c) common/err.c tests/unit/test_kernels.c tests/alone/main.c
+AARCH64_CC := $(shell command -v aarch64-linux-gnu-gcc)
+tests: $(if $(AARCH64_CC),$(OUT)/kernels-aarch64)
+$(OUT)/kernels-aarch64: $(ALONE_SRC) workers/ner/kernels.h tests/alone/CUnit/CUnit.h
+	$(AARCH64_CC) -std=c11 -D_GNU_SOURCE -I. -Itests/alone $(WARNINGS) -O3 $(SIMD_FLAGS) -static -o $@ \
+	  -DKERNELS=kernels_baseline -DLEVEL='"baseline"' -DSHAPE_STEP=5 $(ALONE_SRC) -lm
+
 # The fuzz targets (MODE=fuzz and clang; `make fuzz` sees to both).
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzzers: $(FUZZERS)
@@ -195,6 +203,11 @@ parity-all:     ## the same with three public models and trained ones, on every 
 	@deploy/get-model
 	@tests/parity/all $(OUT) build/debug $(CORPUS)
 
+test-aarch64:   ## the kernels' tests under an emulator of aarch64, which it installs
+	@deploy/install-packages test-aarch64
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests
+	@$(OUT)/test-unit kernels_aarch64
+
 parity-scores:  ## how much the scores depend on the kernels, next to OpenBLAS, which it installs
 	@deploy/install-packages parity-scores
 	@$(MAKE) --no-print-directory -s -j$(JOBS) $(OUT)/newsmill $(OUT)/parity-scores
@@ -236,7 +249,7 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all tests packages fuzzers run test test-asan install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway \
+.PHONY: all tests packages fuzzers run test test-asan test-aarch64 install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway \
 	fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
