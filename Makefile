@@ -24,9 +24,6 @@ VERSION  := $(shell cat VERSION 2>/dev/null || echo 0)
 # Debian 12 calls it msgpack, Debian 13 msgpack-c.
 MSGPACK  := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 PACKAGES := hiredis libevent libcjson libcurl sqlite3 libpcre2-8 libconfuse libcrypto libsystemd $(MSGPACK)
-# Packages without a .pc file, or whose .pc follows an alternative we do not want to depend on.
-BLAS_CFLAGS = $(shell sh deploy/find-blas cflags)
-BLAS_LIBS   = $(shell sh deploy/find-blas libs)
 
 CFLAGS  ?= -g
 NM_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(OUT)/gen -DNEWSMILL_VERSION='"$(VERSION)"' $(WARNINGS) \
@@ -36,7 +33,7 @@ NM_LDFLAGS = $(MODE_FLAGS_$(MODE)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # --- what is built from what -------------------------------------------------------------------
 COMMON_SRC  := $(wildcard common/*.c)
-NER_SRC     := $(wildcard workers/ner/*.c)
+NER_SRC     := $(filter-out %/simd.c,$(wildcard workers/ner/*.c))
 STORE_SRC   := $(wildcard store/*.c)
 GATEWAY_SRC := $(wildcard gateway/*.c)
 WORKERS_SRC := $(wildcard workers/*.c)
@@ -45,6 +42,15 @@ CLI_SRC     := $(wildcard cli/*.c)
 HARNESS_SRC := $(wildcard tests/harness/*.c)
 UNIT_SRC    := $(wildcard tests/unit/*.c)
 INTEGRATION_SRC := $(wildcard tests/integration/*.c)
+
+# workers/ner/simd.c, once for each set of instructions. kernels.c asks the processor for just these
+# before it takes one.
+LEVEL_FLAGS_baseline :=
+LEVEL_FLAGS_avx2     := -mavx2 -mfma
+LEVEL_FLAGS_avx512   := $(LEVEL_FLAGS_avx2) -mavx512f -mavx512vl -mavx512bw -mavx512dq
+SIMD_FLAGS := -ffp-contract=fast -fno-math-errno $(if $(filter release,$(MODE)),-O3)
+LEVELS := baseline $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
+SIMD_OBJECTS := $(LEVELS:%=$(OBJ)/workers/ner/simd-%.o)
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
@@ -62,7 +68,7 @@ all: $(addprefix $(OUT)/,$(PROGRAMS))
 tests: all $(addprefix $(OUT)/,$(TESTS))
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON_SRC))
-$(OUT)/libner.a:    $(call objects,$(NER_SRC))
+$(OUT)/libner.a:    $(call objects,$(NER_SRC)) $(SIMD_OBJECTS)
 $(OUT)/libstore.a:  $(call objects,$(STORE_SRC))
 $(OUT)/%.a:
 	@rm -f $@
@@ -71,22 +77,30 @@ $(OUT)/%.a:
 $(OUT)/newsmill-gateway: $(call objects,$(GATEWAY_SRC)) $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(GATEWAY_LIBS) $(COMMON_LIBS)
 $(OUT)/newsmill-workers: $(call objects,$(WORKERS_SRC)) $(OUT)/libner.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(COMMON_LIBS)
 $(OUT)/newsmill-savers: $(call objects,$(SAVERS_SRC)) $(OUT)/libstore.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(STORE_LIBS) $(COMMON_LIBS)
 $(OUT)/newsmill: $(call objects,$(CLI_SRC)) $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) $(COMMON_LIBS)
 
 # Tests may look inside a role: they link its objects, all but its main.
 ROLE_PARTS := $(filter-out %/main.c,$(GATEWAY_SRC) $(WORKERS_SRC) $(SAVERS_SRC) $(CLI_SRC))
 $(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
                   $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
-	  $(BLAS_LIBS) $(COMMON_LIBS)
+	  $(COMMON_LIBS)
 $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libner.a \
                          $(OUT)/libstore.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) $(BLAS_LIBS) \
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(COMMON_LIBS)
+
+# The kernels with their tests as one static program, for processors that are only emulated here.
+ALONE_SRC := $(addprefix workers/ner/,simd.c kernels.c floats.c) common/err.c tests/unit/test_kernels.c tests/alone/main.c
+AARCH64_CC := $(shell command -v aarch64-linux-gnu-gcc)
+tests: $(if $(AARCH64_CC),$(OUT)/kernels-aarch64)
+$(OUT)/kernels-aarch64: $(ALONE_SRC) workers/ner/kernels.h tests/alone/CUnit/CUnit.h
+	$(AARCH64_CC) -std=c11 -D_GNU_SOURCE -I. -Itests/alone $(WARNINGS) -O3 $(SIMD_FLAGS) -static -o $@ \
+	  -DKERNELS=kernels_baseline -DLEVEL='"baseline"' -DSHAPE_STEP=5 $(ALONE_SRC) -lm
 
 # The fuzz targets (MODE=fuzz and clang; `make fuzz` sees to both).
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -95,27 +109,37 @@ $(OUT)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(OBJ)/tests/
                $(OBJ)/tests/harness/article_reference.o \
                $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(NER_LIBS) \
-	  $(BLAS_LIBS) $(GATEWAY_LIBS) $(COMMON_LIBS)
+	  $(GATEWAY_LIBS) $(COMMON_LIBS)
 $(OUT)/fuzz_http: $(call objects,gateway/head.c gateway/body.c)
 $(OUT)/fuzz_bulk: $(call objects,tests/unit/bulk_model.c gateway/bulk_parse.c gateway/bulk_answer.c \
                     gateway/fault.c gateway/digest.c gateway/gunzip.c)
 
 # What `make bench-ner` measures; see the first lines of each file.
-BENCH_NER := bench-engine bench-stages bench-bound
+BENCH_NER := bench-engine bench-stages $(LEVELS:%=bench-bound-%)
 STAGES := tokenizer_run lexeme_fill embed_rows encoder_run scorer_run decode_run
 $(OUT)/bench-engine: $(OBJ)/tests/bench/engine.o $(OUT)/libner.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(COMMON_LIBS)
 $(OUT)/bench-stages: tests/bench/engine.c tests/bench/stages.h $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_CFLAGS) -MF $(OBJ)/bench-stages.d -DSTAGES $(NM_LDFLAGS) $(STAGES:%=-Wl,--wrap=%) -o $@ \
-	  $< $(OUT)/libner.a $(OUT)/libcommon.a $(NER_LIBS) $(BLAS_LIBS) $(COMMON_LIBS)
-$(OUT)/bench-bound: tests/bench/bound.c
-	$(CC) -std=c11 -D_GNU_SOURCE -O3 -march=native -ffast-math $(WARNINGS) $(BLAS_CFLAGS) -o $@ $< \
-	  $(BLAS_LIBS) -lm
+	  $< $(OUT)/libner.a $(OUT)/libcommon.a $(NER_LIBS) $(COMMON_LIBS)
+$(LEVELS:%=$(OUT)/bench-bound-%): $(OUT)/bench-bound-%: tests/bench/bound.c
+	$(CC) -std=c11 -D_GNU_SOURCE -O3 $(WARNINGS) $(SIMD_FLAGS) $(LEVEL_FLAGS_$*) -o $@ $<
+
+# What `make parity-scores` compares: the one program that knows a BLAS.
+WRAPPED := kernels_choose product_new product_window_new scorer_weights_new scorer_run
+OPENBLAS = $(shell $(CC) -print-multiarch 2>/dev/null || dpkg-architecture -qDEB_HOST_MULTIARCH)/openblas-serial
+$(OUT)/parity-scores: $(OBJ)/tests/parity/scores.o $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(NER_LIBS) $(COMMON_LIBS) \
+	  -L/usr/lib/$(OPENBLAS) -Wl,-rpath,/usr/lib/$(OPENBLAS) -lopenblas
+$(OBJ)/tests/parity/scores.o: NM_CFLAGS += -I/usr/include/$(OPENBLAS)
 
 $(OBJ)/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(CC) $(NM_CFLAGS) -c -o $@ $<
-$(OBJ)/workers/ner/gemm.o: NM_CFLAGS += $(BLAS_CFLAGS)
+$(SIMD_OBJECTS): $(OBJ)/workers/ner/simd-%.o: workers/ner/simd.c | packages
+	@mkdir -p $(@D)
+	$(CC) $(NM_CFLAGS) $(SIMD_FLAGS) $(LEVEL_FLAGS_$*) \
+	  -DKERNELS=kernels_$* -DLEVEL='"$*"' -c -o $@ $<
 
 # One line in place of a compiler's many, where nothing was installed yet.
 packages:
@@ -180,6 +204,17 @@ parity-all:     ## the same with three public models and trained ones, on every 
 	@deploy/get-model
 	@tests/parity/all $(OUT) build/debug $(CORPUS)
 
+test-aarch64:   ## the kernels' tests under an emulator of aarch64, which it installs
+	@deploy/install-packages test-aarch64
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests
+	@$(OUT)/test-unit kernels_aarch64
+
+parity-scores:  ## how much the scores depend on the kernels, next to OpenBLAS, which it installs
+	@deploy/install-packages parity-scores
+	@$(MAKE) --no-print-directory -s -j$(JOBS) $(OUT)/newsmill $(OUT)/parity-scores
+	@deploy/get-model
+	@tests/parity/scores $(OUT) $(CORPUS)
+
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 600
 fuzz:           ## libFuzzer under ASan and UBSan (FUZZ_SECONDS=600 a target; FUZZ_TARGET=fuzz_…)
@@ -215,7 +250,7 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all tests packages fuzzers run test test-asan install lint parity parity-all bench-ner bench-savers bench-gateway \
+.PHONY: all tests packages fuzzers run test test-asan test-aarch64 install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway \
 	fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -178,7 +178,8 @@ static void put_text(const struct check *c)
         return;
     }
     put_network(c);
-    printf("%-10s yes; loaded in %lld ms\n", "runs", (long long)c->load_ms);
+    printf("%-10s yes, with %s kernels; loaded in %lld ms\n", "runs", c->info.kernels,
+           (long long)c->load_ms);
 }
 
 /* --- JSON ----------------------------------------------------------------------------------- */
@@ -209,6 +210,7 @@ static void put_json_network(const struct check *c)
     putchar(']');
     put_json_text("component", info->component);
     put_json_text("encoder", info->encoder);
+    put_json_text("kernels", info->kernels);
     printf(",\"width\":%zu,\"depth\":%zu,\"window\":%zu", info->width, info->depth, info->window);
     printf(",\"vectors\":{\"rows\":%zu,\"width\":%zu},\"files\":{", info->vector_rows,
            info->vector_width);

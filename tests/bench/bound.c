@@ -1,115 +1,53 @@
-/* bench-bound: what this machine can do at best: the three window layers that no cache saves,
- * alone, as plain products with maxout, layer norm and residual. For tests/bench/ner.py.
+/* bench-bound: what one core can do at best: multiply-adds on registers alone. Built once for each
+ * set of instructions of workers/ner/simd.c, with its flags. For tests/bench/ner.py.
  *
- *   bench-bound ROWS TOKENS
- *
- * For every line on stdin runs about TOKENS tokens through, ROWS at a time, and says
- * "WALL_US CPU_US KERNELS", the times a token. It shares no code with the engine, so that it cannot
- * slow down with it. */
-#include <cblas.h>
-#include <math.h>
+ * For every line on stdin says "CPU_S MULTIPLY_ADDS" of some tens of milliseconds. It shares no
+ * code with the engine, so that it cannot slow down with it. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#define WIDTH  96
-#define PIECES 3
-#define INPUTS (3 * WIDTH)
-#define LAYERS 3
+#if defined(__AVX512F__)
+#define BYTES    64
+#define REGISTER "v"
+#elif defined(__AVX2__)
+#define BYTES    32
+#define REGISTER "x"
+#elif defined(__aarch64__)
+#define BYTES    16
+#define REGISTER "w"
+#else
+#define BYTES    16
+#define REGISTER "x"
+#endif
 
-static float weights[LAYERS][INPUTS * PIECES * WIDTH], bias[PIECES * WIDTH];
-static float gain[WIDTH], shift[WIDTH];
-static float *x, *next, *window, *y;
+#define SUMS   12 /* independent of each other: more than one takes in latency */
+#define ROUNDS 20000000L
 
-static void fill(float *out, size_t n)
-{
-    static unsigned dice = 1;
+typedef float vec __attribute__((vector_size(BYTES)));
 
-    for (size_t i = 0; i < n; i++) {
-        dice = dice * 1664525u + 1013904223u;
-        out[i] = ((float)(dice >> 8) / (1 << 24) - 0.5f) * 0.2f;
-    }
-}
-
-static float *floats(size_t n)
-{
-    void *block = NULL;
-
-    if (posix_memalign(&block, 64, n * sizeof(float)) != 0)
-        abort();
-    fill(block, n);
-    return block;
-}
-
-/* Compiled with -O3 -ffast-math for the machine it runs on: the loops may be anything. */
-static void finish(const float *restrict in, const float *restrict residual, float *restrict out)
-{
-    float most[WIDTH], mean = 0, variance = 0;
-
-    for (size_t i = 0; i < WIDTH; i++)
-        most[i] = fmaxf(in[i] + bias[i], fmaxf(in[WIDTH + i] + bias[WIDTH + i],
-                                               in[2 * WIDTH + i] + bias[2 * WIDTH + i]));
-    for (size_t i = 0; i < WIDTH; i++)
-        mean += most[i];
-    mean /= WIDTH;
-    for (size_t i = 0; i < WIDTH; i++)
-        variance += (most[i] - mean) * (most[i] - mean);
-    float scale = 1 / sqrtf(variance / WIDTH + 1e-8f);
-    for (size_t i = 0; i < WIDTH; i++)
-        out[i] = residual[i] + (most[i] - mean) * scale * gain[i] + shift[i];
-}
-
-/* x has a row more at either end. */
-static void layer(const float *W, size_t rows)
-{
-    for (size_t i = 0; i < rows; i++)
-        memcpy(window + i * INPUTS, x + i * WIDTH, INPUTS * sizeof(float));
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)rows, PIECES * WIDTH, INPUTS,
-                1.0f, window, INPUTS, W, PIECES * WIDTH, 0.0f, y, PIECES * WIDTH);
-    for (size_t i = 0; i < rows; i++)
-        finish(y + i * PIECES * WIDTH, x + (i + 1) * WIDTH, next + (i + 1) * WIDTH);
-    float *swap = x;
-    x = next;
-    next = swap;
-}
-
-static double now_us(clockid_t clock)
+static double cpu_s(void)
 {
     struct timespec now;
 
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    size_t rows = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
-    size_t tokens = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+    vec sum[SUMS] = {{0}}, a = {0}, b = {0};
     char line[64];
 
-    if (rows == 0 || rows > 65536 || tokens < rows) {
-        fputs("usage: bench-bound ROWS TOKENS\n", stderr);
-        return 64;
-    }
-    x = floats((rows + 2) * WIDTH);
-    next = floats((rows + 2) * WIDTH);
-    window = floats(rows * INPUTS);
-    y = floats(rows * PIECES * WIDTH);
-    for (size_t k = 0; k < LAYERS; k++)
-        fill(weights[k], INPUTS * PIECES * WIDTH);
-    fill(bias, PIECES * WIDTH);
-    fill(gain, WIDTH);
-    fill(shift, WIDTH);
     while (fgets(line, sizeof line, stdin)) {
-        double wall = now_us(CLOCK_MONOTONIC), cpu = now_us(CLOCK_PROCESS_CPUTIME_ID);
-        for (size_t done = 0; done < tokens; done += rows)
-            for (size_t k = 0; k < LAYERS; k++)
-                layer(weights[k], rows);
-        wall = now_us(CLOCK_MONOTONIC) - wall;
-        cpu = now_us(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        double all = (double)((tokens + rows - 1) / rows * rows);
-        printf("%.4f %.4f %s\n", wall / all, cpu / all, openblas_get_corename());
+        double start = cpu_s();
+        /* The compiler must not know what these hold, or it would compute nothing. */
+        __asm__ volatile("" : "+" REGISTER(a), "+" REGISTER(b));
+        for (long r = 0; r < ROUNDS; r++)
+            for (int i = 0; i < SUMS; i++) {
+                sum[i] += a * b;
+                __asm__ volatile("" : "+" REGISTER(sum[i]));
+            }
+        printf("%.6f %.0f\n", cpu_s() - start, (double)(BYTES / sizeof(float)) * SUMS * ROUNDS);
         fflush(stdout);
     }
     return 0;

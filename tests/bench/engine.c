@@ -1,6 +1,7 @@
 /* bench-engine: runs the engine over a corpus each time it is told to, for tests/bench/ner.py.
  *
  *   bench-engine MODEL TEXTS.ndjson
+ *   bench-engine levels                 the kernels that this machine can run, best first
  *
  * Says "ready LOAD_MS"; then for every line on stdin works all texts and says "WALL_S CPU_S TOKENS
  * ENTITIES"; at the end "memory PEAK_KIB PRIVATE_KIB". The caches are empty the first time only, as
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "workers/ner/kernels.h"
 #include "workers/ner/ner.h"
 
 static char **texts;
@@ -102,8 +104,13 @@ int main(int argc, char **argv)
     struct err e;
     char line[64];
 
+    for (size_t i = 0; argc == 2 && strcmp(argv[1], "levels") == 0; i++) {
+        if (!kernels_runnable(i))
+            return 0;
+        puts(kernels_runnable(i)->name);
+    }
     if (argc != 3) {
-        fputs("usage: bench-engine MODEL TEXTS.ndjson\n", stderr);
+        fputs("usage: bench-engine MODEL TEXTS.ndjson | levels\n", stderr);
         return 64;
     }
     double start = seconds(CLOCK_MONOTONIC);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "workers/ner/gemm.h"
 #include "workers/ner/read_file.h"
 
 #define DIRECTORY "build/fuzz/tiny_model" /* written by make_seeds.py */
@@ -56,34 +55,6 @@ int read_file(const char *directory, const char *name, size_t max_bytes, char **
         return 0;
     }
     return err_set(e, ERR_CONFIG, "%s: missing", name);
-}
-
-/* In place of OpenBLAS, whose reads and writes the sanitizers do not see. */
-void gemm(size_t m, size_t n, size_t k, const float *a, size_t a_stride, const float *b,
-          size_t b_stride, float *out, size_t out_stride)
-{
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            float sum = 0;
-            for (size_t l = 0; l < k; l++)
-                sum += a[i * a_stride + l] * b[l * b_stride + j];
-            out[i * out_stride + j] = sum;
-        }
-}
-
-int gemm_check(struct err *e)
-{
-    (void)e;
-    return 0;
-}
-
-float *gemm_alloc(size_t floats)
-{
-    void *block = NULL;
-
-    if (posix_memalign(&block, 64, floats * sizeof(float) + 64) != 0)
-        panic("out of memory for %zu floats", floats);
-    return block;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -1,5 +1,8 @@
-"""Compares newsmill's tokens and entities with spaCy's; exit code 1 on any difference."""
+"""Compares newsmill's tokens and entities, with each kind of kernels that this machine can run, with
+spaCy's; exit code 1 on any difference."""
+import functools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,7 +13,19 @@ import reference
 SHOWN = 20
 
 
-def run_newsmill(program, texts, environment=None):
+def with_kernels(level):
+    return {**os.environ, "NEWSMILL_KERNELS": level}
+
+
+@functools.cache
+def levels(program):
+    """Of all kernels those that can be run here, best first."""
+    command = [program, "model", "check", reference.MODEL]
+    return [level for level in ("avx512", "avx2", "baseline") if subprocess.run(
+        command, env=with_kernels(level), stdout=subprocess.DEVNULL, check=False).returncode == 0]
+
+
+def run_newsmill(program, texts, level=""):
     with tempfile.NamedTemporaryFile("w", suffix=".ndjson", encoding="utf-8") as file:
         for text in texts:
             file.write(json.dumps({"content": text}) + "\n")
@@ -18,7 +33,7 @@ def run_newsmill(program, texts, environment=None):
         start = time.perf_counter()
         run = subprocess.run(
             [program, "entities", "--model", reference.MODEL, "--ndjson", "--tokens", file.name],
-            stdout=subprocess.PIPE, check=False, env=environment)
+            stdout=subprocess.PIPE, check=False, env=with_kernels(level))
         seconds = time.perf_counter() - start
     if run.returncode != 0:
         sys.exit(f"parity: newsmill entities ended with {run.returncode}")
@@ -43,6 +58,12 @@ def check(program, texts, docs):
     """Shows the first differences; returns tokens, entities, texts that differ, seconds of ours."""
     answers, seconds = run_newsmill(program, texts)
     token_count = entity_count = bad_texts = shown = 0
+    for level in levels(program):
+        others, _ = run_newsmill(program, texts, level)
+        unlike = sum(a != b for a, b in zip(answers, others))
+        bad_texts += unlike
+        if unlike:
+            print(f"{unlike} texts differ with the {level} kernels")
     for number, (text, doc, answer) in enumerate(zip(texts, docs, answers), 1):
         token_count += len(doc)
         entity_count += len(doc.ents)
@@ -68,7 +89,7 @@ def main(program, corpus):
     spacy_seconds = time.perf_counter() - start
     tokens, entities, bad_texts, seconds = check(program, texts, docs)
     print(f"parity: {len(texts)} texts, {tokens} tokens, {entities} entities; "
-          f"{bad_texts} texts differ")
+          f"{bad_texts} texts differ; kernels: {', '.join(levels(program))}")
     print(f"parity: spaCy {spacy_seconds:.2f} s; newsmill {seconds:.2f} s with start and load")
     return 1 if bad_texts else 0
 

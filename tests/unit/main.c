@@ -14,6 +14,8 @@ void suite_firestore_ids(void);
 void suite_firestore_status(void);
 void suite_head(void);
 void suite_jwt(void);
+void suite_kernels(void);
+void suite_kernels_aarch64(void);
 void suite_keys(void);
 void suite_lexeme(void);
 void suite_model_dir(void);
@@ -51,6 +53,8 @@ static const struct test_suite suites[] = {
     {"firestore_status", suite_firestore_status},
     {"head", suite_head},
     {"jwt", suite_jwt},
+    {"kernels", suite_kernels},
+    {"kernels_aarch64", suite_kernels_aarch64},
     {"keys", suite_keys},
     {"lexeme", suite_lexeme},
     {"model_dir", suite_model_dir},

@@ -6,12 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "maxout.h"
-
-void decode_init(struct decode *d, const struct transitions *t, size_t width)
+void decode_init(struct decode *d, const struct transitions *t, size_t stride)
 {
-    *d = (struct decode){.transitions = t, .width = width};
-    d->previous = xcalloc(width, sizeof *d->previous);
+    *d = (struct decode){.transitions = t, .stride = stride};
+    d->previous = xcalloc(stride, sizeof *d->previous);
 }
 
 void decode_fini(struct decode *d)
@@ -26,14 +24,15 @@ void decode_start(struct decode *d)
 
 /* No entity open. Valid: O always; U unless the token is white space; B unless it is that or the
  * last. Of equal scores the lowest class. */
-static const struct transition *closed_move(const struct transitions *t, const float *scores,
-                                            bool is_space, bool is_last)
+static const struct transition *closed_move(const struct transitions *t, const struct scorer *s,
+                                            size_t token, bool is_space, bool is_last)
 {
     const struct transition *best = NULL;
+    const float *scores = scorer_closed(s, token);
     float best_score = 0;
 
     if (!is_space && !is_last)
-        return &t->classes[t->closed[maxout_first_largest(scores, t->closed_count)]];
+        return &t->classes[t->closed[scorer_best_closed(s, token)]];
     for (size_t i = 0; i < t->closed_count; i++) {
         const struct transition *class = &t->classes[t->closed[i]];
         if (class->move == MOVE_BEGIN || (is_space && class->move != MOVE_OUT))
@@ -69,24 +68,24 @@ size_t decode_run(struct decode *d, struct scorer *s, const float *x, const stru
         uint32_t token = (uint32_t)(first + i);
         bool is_last = first + i + 1 == total;
         if (d->open) {
-            const float *previous = i ? x + (i - 1) * d->width : d->previous;
+            const float *previous = i ? x + (i - 1) * d->stride : d->previous;
             if (goes_on(d, s, i, previous, is_last))
                 continue;
             spans[found++] = (struct decode_span){d->first, token + 1, d->label};
             d->open = false;
             continue;
         }
-        const struct transition *move = closed_move(d->transitions, scorer_closed(s, i),
-                                                    types[tokens[token].type].is_space, is_last);
+        const struct transition *move =
+            closed_move(d->transitions, s, i, types[tokens[token].type].is_space, is_last);
         if (move->move == MOVE_UNIT) {
             spans[found++] = (struct decode_span){token, token + 1, move->label};
         } else if (move->move == MOVE_BEGIN) {
             d->open = true;
             d->first = token;
             d->label = move->label;
-            scorer_open(s, x + i * d->width);
+            scorer_open(s, x + i * d->stride);
         }
     }
-    memcpy(d->previous, x + (count - 1) * d->width, d->width * sizeof *d->previous);
+    memcpy(d->previous, x + (count - 1) * d->stride, d->stride * sizeof *d->previous);
     return found;
 }

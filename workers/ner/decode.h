@@ -13,20 +13,20 @@ struct decode_span {
 /* What the walk remembers between tokens. */
 struct decode {
     const struct transitions *transitions;
-    size_t width;
-    float *previous; /* [width]: the encoding of the token before this tile */
+    size_t stride;
+    float *previous; /* [stride]: the encoding of the token before this tile */
     bool open;
     uint32_t first, label; /* of the open entity */
 };
 
-void decode_init(struct decode *d, const struct transitions *t, size_t width);
+void decode_init(struct decode *d, const struct transitions *t, size_t stride);
 void decode_fini(struct decode *d);
 
 /* A new text begins. */
 void decode_start(struct decode *d);
 
 /* Walks on over the `count` tokens from number `first` of a text of `total` tokens, which `s` has
- * just scored from their encodings x [count, width]; `tokens` are those of the whole text. Writes
+ * just scored from their encodings x [count, stride]; `tokens` are those of the whole text. Writes
  * the entities that end in the tile to spans[], at most `count`, and returns their number. */
 size_t decode_run(struct decode *d, struct scorer *s, const float *x, const struct token *tokens,
                   const struct word_type *types, size_t first, size_t count, size_t total,

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
-#include "maxout.h"
-
 #define BATCH 128 /* words through the mixer at once */
 
 struct embed {
@@ -22,11 +19,11 @@ struct embed {
 
     size_t batch_count;
     float *targets[BATCH];
-    float *input;  /* [BATCH, mixer.inputs] */
-    float *vector; /* [BATCH, vector_width] */
-    float *y;      /* [BATCH, mixer.pieces * width] */
-    float *x;      /* [BATCH, width] */
-    float *terms;  /* [BATCH, pieces * width] of one window position */
+    float *input;  /* [BATCH, columns (+ 1 for the vector), stride] */
+    float *vector; /* [BATCH, stride of vector_width] */
+    float *mapped; /* [BATCH, stride]: the vectors' projection */
+    float *x;      /* [BATCH, stride] */
+    float *terms;  /* [BATCH, pieces, stride] of one window position */
 };
 
 static void add_word(struct embed *s, const struct word_type *type, bool spacy, float *row);
@@ -39,26 +36,26 @@ static float *row_at(const struct embed *s, size_t i)
 
 struct embed *embed_new(const struct weights *w, const struct vectors *vectors, size_t max_tokens)
 {
-    const struct maxout_weights *first = &w->layers[0];
-    size_t window = 2 * w->window + 1, y_floats = first->pieces * w->width;
+    size_t window = 2 * w->window + 1, y_floats = w->layers[0].pieces * w->stride;
     struct embed *s = xcalloc(1, sizeof *s);
 
     s->w = w;
     s->vectors = vectors;
     for (size_t i = 0; i < w->column_count; i++)
         s->by_spacy |= w->columns[i].kind == COLUMN_SPACY;
-    s->row_floats = w->width + window * y_floats;
+    s->row_floats = w->stride + window * y_floats;
     s->capacity = EMBED_CACHE_BYTES / (s->row_floats * sizeof(float));
-    s->rows = gemm_alloc((1 + s->capacity + max_tokens) * s->row_floats);
+    s->rows = floats_new((1 + s->capacity + max_tokens) * s->row_floats);
     s->known = xcalloc(s->capacity, 1);
-    s->input = gemm_alloc(BATCH * w->mixer.inputs);
-    s->vector = gemm_alloc(BATCH * w->vector_width);
-    s->y = gemm_alloc(BATCH * w->mixer.pieces * w->width);
-    s->x = gemm_alloc(BATCH * w->width);
-    s->terms = gemm_alloc(BATCH * y_floats);
+    s->input = floats_zero(BATCH * w->mixer.product->inputs);
+    s->vector = floats_zero(BATCH * floats_pad(w->vector_width));
+    s->mapped = floats_new(w->vector_width ? BATCH * w->stride : 0);
+    s->x = floats_new(BATCH * w->stride);
+    s->terms = floats_new(BATCH * y_floats);
 
     memset(s->rows, 0, s->row_floats * sizeof(float));
-    memcpy(row_at(s, 0) + w->width + w->window * y_floats, first->b, y_floats * sizeof(float));
+    memcpy(row_at(s, 0) + w->stride + w->window * y_floats, w->terms[w->window]->bias,
+           y_floats * sizeof(float));
     return s;
 }
 
@@ -70,7 +67,7 @@ void embed_free(struct embed *s)
     free(s->known);
     free(s->input);
     free(s->vector);
-    free(s->y);
+    free(s->mapped);
     free(s->x);
     free(s->terms);
     free(s);
@@ -156,11 +153,13 @@ static uint64_t attribute(const struct word_type *type, bool spacy, enum column_
 static void look_up(const struct column_weights *c, uint64_t id, size_t width, float *out)
 {
     uint32_t hash[4];
+    const float *restrict row[4];
 
     hash_id(id, c->seed, hash);
-    memcpy(out, c->table + hash[0] % c->rows * width, width * sizeof(float));
-    for (size_t i = 1; i < 4; i++)
-        maxout_add(out, c->table + hash[i] % c->rows * width, 1, width);
+    for (size_t i = 0; i < 4; i++)
+        row[i] = c->table + hash[i] % c->rows * width;
+    for (size_t i = 0; i < width; i++)
+        out[i] = row[0][i] + row[1][i] + row[2][i] + row[3][i];
 }
 
 /* Puts a word in the batch; its row is filled when the batch is computed. */
@@ -168,15 +167,15 @@ static void add_word(struct embed *s, const struct word_type *type, bool spacy, 
 {
     const struct weights *w = s->w;
     size_t at = s->batch_count++;
-    float *input = s->input + at * w->mixer.inputs;
+    float *input = s->input + at * w->mixer.product->inputs;
 
     s->targets[at] = row;
     for (size_t i = 0; i < w->column_count; i++)
         look_up(&w->columns[i], attribute(type, spacy, w->columns[i].kind), w->width,
-                input + i * w->width);
+                input + i * w->stride);
     if (w->vector_width) { /* a word without a vector is zeros before, and so after, the product */
         const float *vector = vectors_find(s->vectors, type->orth);
-        float *to = s->vector + at * w->vector_width;
+        float *to = s->vector + at * floats_pad(w->vector_width);
         if (vector)
             memcpy(to, vector, w->vector_width * sizeof(float));
         else
@@ -190,34 +189,38 @@ static void add_word(struct embed *s, const struct word_type *type, bool spacy, 
 static void compute_terms(struct embed *s, size_t position)
 {
     const struct weights *w = s->w;
-    const struct maxout_weights *first = &w->layers[0];
-    size_t floats = first->pieces * w->width;
+    const struct product *term = w->terms[position];
 
-    gemm(s->batch_count, floats, w->width, s->x, w->width, first->W + position * w->width * floats,
-         floats, s->terms, floats);
-    for (size_t i = 0; i < s->batch_count; i++) {
-        float *term = s->targets[i] + w->width + position * floats;
-        memcpy(term, s->terms + i * floats, floats * sizeof(float));
-        if (position == w->window) /* the bias once a window, with its centre */
-            maxout_add(term, first->b, 1, floats);
-    }
+    w->kernels->multiply(term, s->x, w->stride, s->batch_count, s->terms);
+    for (size_t i = 0; i < s->batch_count; i++)
+        memcpy(s->targets[i] + w->stride + position * term->outputs, s->terms + i * term->outputs,
+               term->outputs * sizeof(float));
+}
+
+static void map_vectors(struct embed *s)
+{
+    const struct weights *w = s->w;
+
+    w->kernels->multiply(w->vector_product, s->vector, w->vector_product->inputs, s->batch_count,
+                         s->mapped);
+    for (size_t i = 0; i < s->batch_count; i++)
+        memcpy(s->input + i * w->mixer.product->inputs + w->column_count * w->stride,
+               s->mapped + i * w->stride, w->stride * sizeof(float));
 }
 
 static void compute_batch(struct embed *s)
 {
     const struct weights *w = s->w;
-    size_t y_floats = w->mixer.pieces * w->width;
 
     if (!s->batch_count)
         return;
     if (w->vector_width)
-        gemm(s->batch_count, w->width, w->vector_width, s->vector, w->vector_width, w->vector_W,
-             w->width, s->input + w->column_count * w->width, w->mixer.inputs);
-    gemm(s->batch_count, y_floats, w->mixer.inputs, s->input, w->mixer.inputs, w->mixer.W, y_floats,
-         s->y, y_floats);
-    maxout_rows(&w->mixer, s->y, NULL, s->x, s->batch_count);
+        map_vectors(s);
+    w->kernels->multiply(w->mixer.product, s->input, w->mixer.product->inputs, s->batch_count,
+                         s->x);
+    w->kernels->norm(&w->mixer.norm, NULL, s->x, s->batch_count);
     for (size_t i = 0; i < s->batch_count; i++)
-        memcpy(s->targets[i], s->x + i * w->width, w->width * sizeof(float));
+        memcpy(s->targets[i], s->x + i * w->stride, w->stride * sizeof(float));
     for (size_t position = 0; position <= 2 * w->window; position++)
         compute_terms(s, position);
     s->batch_count = 0;

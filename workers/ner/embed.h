@@ -2,7 +2,7 @@
  * cached: hash embeddings (and static vectors), the mixer, and what the first window layer makes
  * of the word as left neighbour, centre and right neighbour.
  *
- * A cached row: x [width], the mixer's output; then 2 * window + 1 terms [pieces * width], term j
+ * A cached row: x [stride], the mixer's output; then 2 * window + 1 terms [pieces, stride], term j
  * for the token that stands j - window places before the centre. The sum of the terms of a window
  * is the first layer's y + b. */
 #ifndef NEWSMILL_NER_EMBED_H
@@ -33,7 +33,7 @@ const float *embed_pad(const struct embed *s);
 /* Term j of a row. */
 static inline const float *embed_term(const struct weights *w, const float *row, size_t j)
 {
-    return row + w->width + j * w->layers[0].pieces * w->width;
+    return row + (1 + j * w->layers[0].pieces) * w->stride;
 }
 
 /* Has a row that is soon wanted brought into the processor's cache. */

@@ -11,31 +11,26 @@
 #include <string.h>
 
 #include "embed.h"
-#include "gemm.h"
-#include "maxout.h"
 
-#define BLOCK 256 /* rows through a product at once: operands stay in the L2 cache */
-#define AHEAD 3   /* words: so early are cached rows asked for, which lie all over the cache */
+#define AHEAD 3 /* words: so early are cached rows asked for, which lie all over the cache */
 
 struct encoder {
     const struct weights *w;
-    float *x[2];   /* [max_tokens + 2 * halo, width]: a layer's input and output in turn */
-    float *window; /* [BLOCK, (2 * window + 1) * width] */
-    float *y;      /* [BLOCK, pieces * width] */
+    float *x[2];       /* [max_tokens + 2 * halo, stride]: a layer's input and output in turn */
+    size_t block_rows; /* through a layer at once: its work stays in the L2 cache */
+    float *scratch;    /* window()'s for so many */
 };
 
 struct encoder *encoder_new(const struct weights *w, size_t max_tokens)
 {
     struct encoder *s = xcalloc(1, sizeof *s);
-    size_t floats = (max_tokens + 2 * encoder_halo(w)) * w->width, pieces = 0;
+    size_t floats = (max_tokens + 2 * encoder_halo(w)) * w->stride;
 
-    for (size_t k = 1; k < w->depth; k++)
-        pieces = w->layers[k].pieces > pieces ? w->layers[k].pieces : pieces;
     s->w = w;
-    s->x[0] = gemm_alloc(floats);
-    s->x[1] = gemm_alloc(floats);
-    s->window = gemm_alloc(BLOCK * (2 * w->window + 1) * w->width);
-    s->y = gemm_alloc(BLOCK * pieces * w->width);
+    s->x[0] = floats_new(floats);
+    s->x[1] = floats_new(floats);
+    s->block_rows = kernels_window_rows(w->stride);
+    s->scratch = floats_new(kernels_scratch_floats(w->stride, s->block_rows));
     return s;
 }
 
@@ -45,8 +40,7 @@ void encoder_free(struct encoder *s)
         return;
     free(s->x[0]);
     free(s->x[1]);
-    free(s->window);
-    free(s->y);
+    free(s->scratch);
     free(s);
 }
 
@@ -61,8 +55,9 @@ static void first_layer(const struct encoder *s, const float *const *rows, size_
             embed_fetch(w, rows[i + AHEAD + 2 * w->window]);
         for (size_t j = 0; j <= 2 * w->window; j++)
             terms[j] = embed_term(w, rows[i + j], j);
-        maxout_sum(&w->layers[0], terms, 2 * w->window + 1, rows[i + w->window],
-                   out + i * w->width);
+        w->kernels->largest_sum(terms, 2 * w->window + 1, w->layers[0].pieces, w->stride,
+                                out + i * w->stride);
+        w->kernels->norm(&w->layers[0].norm, rows[i + w->window], out + i * w->stride, 1);
     }
 }
 
@@ -70,13 +65,14 @@ static void first_layer(const struct encoder *s, const float *const *rows, size_
 static void window_layer(const struct encoder *s, const struct maxout_weights *layer,
                          const float *in, size_t count, float *out)
 {
-    size_t width = s->w->width, y_floats = layer->pieces * width;
+    const struct kernels *k = s->w->kernels;
+    size_t stride = s->w->stride;
 
-    for (size_t i = 0; i < count; i++) /* thinc's expand_window: neighbours side by side */
-        memcpy(s->window + i * layer->inputs, in + i * width, layer->inputs * sizeof(float));
-    gemm(count, y_floats, layer->inputs, s->window, layer->inputs, layer->W, y_floats, s->y,
-         y_floats);
-    maxout_rows(layer, s->y, in + s->w->window * width, out, count);
+    if (s->w->window == 1)
+        k->window(layer->product, in, count, s->scratch, out);
+    else /* thinc's expand_window: neighbours are side by side as they lie */
+        k->multiply(layer->product, in, stride, count, out);
+    k->norm(&layer->norm, in + s->w->window * stride, out, count);
 }
 
 const float *encoder_run(struct encoder *s, const float *const *rows, size_t count)
@@ -89,10 +85,11 @@ const float *encoder_run(struct encoder *s, const float *const *rows, size_t cou
         const float *in = s->x[(k - 1) & 1];
         float *out = s->x[k & 1];
         left -= 2 * w->window;
-        size_t blocks = (left + BLOCK - 1) / BLOCK, step = (left + blocks - 1) / blocks;
+        size_t blocks = (left + s->block_rows - 1) / s->block_rows;
+        size_t step = (left + blocks - 1) / blocks;
         for (size_t at = 0; at < left; at += step)
-            window_layer(s, &w->layers[k], in + at * w->width, left - at < step ? left - at : step,
-                         out + at * w->width);
+            window_layer(s, &w->layers[k], in + at * w->stride, left - at < step ? left - at : step,
+                         out + at * w->stride);
     }
     return s->x[(w->depth - 1) & 1];
 }

@@ -17,7 +17,7 @@ static inline size_t encoder_halo(const struct weights *w)
 }
 
 /* Encodes `count` consecutive tokens. rows[0 … count + 2 * halo) are the rows of embed.h for these
- * tokens with a halo on each side, embed_pad() where the text has ended. Returns [count, width],
+ * tokens with a halo on each side, embed_pad() where the text has ended. Returns [count, stride],
  * borrowed until the next call. */
 const float *encoder_run(struct encoder *s, const float *const *rows, size_t count);
 

@@ -9,7 +9,6 @@
 #include "decode.h"
 #include "embed.h"
 #include "encoder.h"
-#include "gemm.h"
 #include "tokenizer.h"
 
 /* Tokens of a tile. Two neighbouring tiles compute the few words of their halo twice. */
@@ -43,10 +42,13 @@ struct ner {
 
 static int load(const char *directory, struct ner_model *m, struct err *e)
 {
+    const struct kernels *kernels;
     int rc = model_dir_check(directory, &m->about, e);
 
     if (rc == 0)
-        rc = weights_load(&m->about, &m->weights, e);
+        rc = kernels_choose(&kernels, e);
+    if (rc == 0)
+        rc = weights_load(&m->about, kernels, &m->weights, e);
     if (rc == 0 && m->weights->vector_width)
         rc = vectors_load(directory, m->weights->vector_width, &m->vectors, e);
     if (rc == 0)
@@ -60,13 +62,9 @@ static int load(const char *directory, struct ner_model *m, struct err *e)
 
 int ner_model_open(const char *directory, struct ner_model **out, struct err *e)
 {
-    struct ner_model *m;
-    int rc = gemm_check(e);
+    struct ner_model *m = xcalloc(1, sizeof *m);
+    int rc = load(directory, m, e);
 
-    if (rc < 0)
-        return rc;
-    m = xcalloc(1, sizeof *m);
-    rc = load(directory, m, e);
     if (rc < 0) {
         ner_model_close(m);
         return rc;
@@ -110,6 +108,7 @@ void ner_model_info(const struct ner_model *model, struct ner_model_info *out)
         .window = w->window,
         .vector_rows = model->vectors ? vectors_rows(model->vectors) : 0,
         .vector_width = w->vector_width,
+        .kernels = w->kernels->name,
     };
 }
 
@@ -123,7 +122,7 @@ struct ner *ner_new(const struct ner_model *model)
     n->embed = embed_new(model->weights, model->vectors, with_halo);
     n->encoder = encoder_new(model->weights, TILE);
     n->scorer = scorer_new(model->scorer_weights, TILE);
-    decode_init(&n->decode, model->transitions, model->weights->width);
+    decode_init(&n->decode, model->transitions, model->weights->stride);
     n->rows = xcalloc(with_halo, sizeof *n->rows);
     n->spans = xcalloc(TILE, sizeof *n->spans);
     return n;

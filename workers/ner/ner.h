@@ -51,6 +51,7 @@ struct ner_model_info {
     const char *encoder;         /* folder of the shared tok2vec it listens to; "": its own */
     size_t width, depth, window; /* of the encoder: of a vector, layers, neighbours a side */
     size_t vector_rows, vector_width; /* static vectors; 0: it uses none */
+    const char *kernels;              /* the instructions in use: "baseline", "avx2", "avx512" */
 };
 void ner_model_info(const struct ner_model *model, struct ner_model_info *out);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
+#include "floats.h"
 #include "msgpack_read.h"
 
 #define MAX_FILE_BYTES ((size_t)512 << 20)
@@ -121,6 +121,11 @@ void nodes_close(struct nodes *n)
         return;
     msgpack_file_close(n->file);
     free(n);
+}
+
+int nodes_missing(const struct nodes *n, const char *layer, struct err *e)
+{
+    return err_set(e, ERR_CONFIG, "%s: nodes: no \"%s\" layer", n->name, layer);
 }
 
 const char *nodes_name(const struct nodes *n)
@@ -267,7 +272,7 @@ int nodes_floats(const struct nodes *n, int node, const char *parameter, size_t 
         return bad_parameter(n, node, parameter, "shape does not fit the other layers", e);
     if (!msgpack_text(data, &bytes, &length) || length != total * sizeof(float))
         return bad_parameter(n, node, parameter, "data and shape differ in length", e);
-    *out = gemm_alloc(total);
+    *out = floats_new(total);
     memcpy(*out, bytes, length);
     for (size_t i = 0; i < total; i++)
         if (!isfinite((*out)[i])) {

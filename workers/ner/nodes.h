@@ -16,6 +16,8 @@ struct nodes;
 int nodes_open(const char *directory, const char *component, struct nodes **out, struct err *e);
 void nodes_close(struct nodes *n);
 const char *nodes_name(const struct nodes *n); /* of the file, for messages */
+/* Says that the file lacks a layer; returns ERR_CONFIG. */
+int nodes_missing(const struct nodes *n, const char *layer, struct err *e);
 
 /* The nth (from 0) node of exactly that name, or -1. `nodes_find_start` matches a name's start. */
 int nodes_find(const struct nodes *n, const char *name, size_t nth);

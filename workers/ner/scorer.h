@@ -6,7 +6,7 @@
 #include "transitions.h"
 #include "weights.h"
 
-struct scorer_weights; /* folded from `struct weights` at load, read-only */
+struct scorer_weights; /* over `struct weights`, read-only */
 struct scorer;         /* scratch */
 
 /* `w` and `t` are borrowed. */
@@ -17,12 +17,14 @@ void scorer_weights_free(struct scorer_weights *f);
 struct scorer *scorer_new(const struct scorer_weights *f, size_t max_tokens);
 void scorer_free(struct scorer *s);
 
-/* Takes `count` encoded tokens x [count, width] and scores, for each, the state in which it is the
+/* Takes `count` encoded tokens x [count, stride] and scores, for each, the state in which it is the
  * next token and no entity is open. */
 void scorer_run(struct scorer *s, const float *x, size_t count);
 
 /* Those scores of token i of the tile: [closed_count], in the order of transitions' `closed`. */
 const float *scorer_closed(const struct scorer *s, size_t i);
+/* The first of the best of them. */
+size_t scorer_best_closed(const struct scorer *s, size_t i);
 
 /* An entity is opened at the token encoded as x. */
 void scorer_open(struct scorer *s, const float *x);

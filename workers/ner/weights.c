@@ -6,23 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
+#include "layout.h"
 #include "nodes.h"
 
 static int load_encoder(const struct nodes *n, struct weights *w, struct err *e);
-static int load_scores(const struct nodes *n, struct weights *w, struct err *e);
 
-static int missing(const struct nodes *n, const char *name, struct err *e)
-{
-    return err_set(e, ERR_CONFIG, "%s: nodes: no \"%s\" layer", nodes_name(n), name);
-}
-
-int weights_load(const struct model_dir *m, struct weights **out, struct err *e)
+int weights_load(const struct model_dir *m, const struct kernels *k, struct weights **out,
+                 struct err *e)
 {
     struct nodes *own = NULL, *shared = NULL;
     struct weights *w = xcalloc(1, sizeof *w);
     int rc = nodes_open(m->path, m->ner, &own, e);
 
+    w->kernels = k;
     if (rc == 0 && nodes_find(own, "hashembed", 0) >= 0)
         rc = load_encoder(own, w, e);
     else if (rc == 0 && nodes_find(own, "tok2vec-listener", 0) >= 0 && *m->tok2vec) {
@@ -30,10 +26,10 @@ int weights_load(const struct model_dir *m, struct weights **out, struct err *e)
         if (rc == 0)
             rc = load_encoder(shared, w, e);
     } else if (rc == 0) {
-        rc = missing(own, "hashembed", e);
+        rc = nodes_missing(own, "hashembed", e);
     }
     if (rc == 0)
-        rc = load_scores(own, w, e);
+        rc = weights_load_scores(own, w, e);
     nodes_close(own);
     nodes_close(shared);
     if (rc < 0) {
@@ -46,10 +42,9 @@ int weights_load(const struct model_dir *m, struct weights **out, struct err *e)
 
 static void free_maxout(struct maxout_weights *m)
 {
-    free(m->W);
-    free(m->b);
-    free(m->gain);
-    free(m->shift);
+    product_free(m->product);
+    free(m->norm.gain);
+    free(m->norm.shift);
 }
 
 void weights_free(struct weights *w)
@@ -58,52 +53,21 @@ void weights_free(struct weights *w)
         return;
     for (size_t i = 0; i < WEIGHTS_MAX_COLUMNS; i++)
         free(w->columns[i].table);
-    free(w->vector_W);
+    product_free(w->vector_product);
     free_maxout(&w->mixer);
     for (size_t i = 0; i < WEIGHTS_MAX_DEPTH; i++)
         free_maxout(&w->layers[i]);
-    free(w->linear_W);
-    free(w->linear_b);
+    for (size_t i = 0; i <= 2 * WEIGHTS_MAX_WINDOW; i++)
+        product_free(w->terms[i]);
+    product_free(w->next_product);
     free(w->lower_W);
+    free(w->lower_c);
     free(w->lower_b);
     free(w->lower_pad);
     free(w->upper_W);
     free(w->upper_b);
     free(w);
 }
-
-/* --- layout --------------------------------------------------------------------------------- */
-
-/* [outer, rows, columns] -> [outer, columns, rows], in place. */
-static void transpose(float **block, size_t outer, size_t rows, size_t columns)
-{
-    float *out = gemm_alloc(outer * rows * columns);
-
-    for (size_t a = 0; a < outer; a++)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = 0; c < columns; c++)
-                out[(a * columns + c) * rows + r] = (*block)[(a * rows + r) * columns + c];
-    free(*block);
-    *block = out;
-}
-
-/* [outer, width, pieces, inputs] -> [outer, inputs, pieces * width]; inputs = 1 for a bias. */
-static void lay_out_pieces(float **block, size_t outer, size_t width, size_t pieces, size_t inputs)
-{
-    size_t each = width * pieces * inputs;
-    float *out = gemm_alloc(outer * each);
-
-    for (size_t a = 0; a < outer; a++)
-        for (size_t o = 0; o < width; o++)
-            for (size_t p = 0; p < pieces; p++)
-                for (size_t i = 0; i < inputs; i++)
-                    out[a * each + (i * pieces + p) * width + o] =
-                        (*block)[a * each + (o * pieces + p) * inputs + i];
-    free(*block);
-    *block = out;
-}
-
-/* --- tok2vec -------------------------------------------------------------------------------- */
 
 static int add_column(void *context, const char *text, size_t length, struct err *e)
 {
@@ -148,6 +112,7 @@ static int load_table(const struct nodes *n, size_t nth, struct weights *w, stru
     c->seed = (uint32_t)seed;
     c->rows = (uint32_t)shape[0];
     w->width = shape[1];
+    w->stride = floats_pad(w->width);
     if (rc == 0 && w->width > WEIGHTS_MAX_WIDTH)
         rc = err_set(e, ERR_CONFIG, "%s: params[%d].E: wider than %d", nodes_name(n), node,
                      WEIGHTS_MAX_WIDTH);
@@ -160,7 +125,7 @@ static int load_tables(const struct nodes *n, struct weights *w, struct err *e)
     int rc;
 
     if (features < 0)
-        return missing(n, "extract_features", e);
+        return nodes_missing(n, "extract_features", e);
     rc = nodes_texts(n, features, "columns", add_column, w, e);
     if (rc < 0)
         return err_prefix(e, "%s: attrs[%d]", nodes_name(n), features);
@@ -180,45 +145,90 @@ static int load_vector_projection(const struct nodes *n, struct weights *w, stru
 
     if (node < 0)
         return 0;
-    rc = nodes_floats(n, node, "W", 2, shape, &w->vector_W, e);
+    float *W;
+    rc = nodes_floats(n, node, "W", 2, shape, &W, e);
     if (rc < 0)
         return rc;
     w->vector_width = shape[1];
-    if (w->vector_width > WEIGHTS_MAX_WIDTH || nodes_find(n, "static_vectors", 1) >= 0)
+    if (w->vector_width > WEIGHTS_MAX_WIDTH || nodes_find(n, "static_vectors", 1) >= 0) {
+        free(W);
         return err_set(e, ERR_CONFIG, "%s: params[%d].W: one static_vectors layer up to %d wide",
                        nodes_name(n), node, WEIGHTS_MAX_WIDTH);
-    transpose(&w->vector_W, 1, w->width, w->vector_width);
+    }
+    size_t stride = floats_pad(w->vector_width);
+    W = lay_out(W, w->width, 1, 1, w->vector_width, stride);
+    w->vector_product = product_new(w->kernels, W, NULL, stride, w->stride, 1);
+    free(W);
     return 0;
 }
 
-/* The nth maxout and the layernorm that follows it; `inputs` is what the layers before demand. */
-static int load_maxout(const struct nodes *n, size_t nth, size_t inputs, struct weights *w,
-                       struct maxout_weights *m, struct err *e)
+/* The nth maxout, of `segments` rows side by side, and the layernorm that follows it. What was laid
+ * out is the caller's to free, also after an error: W[segments, stride, pieces, stride] and
+ * b[pieces, stride]. */
+static int load_maxout(const struct nodes *n, size_t nth, size_t segments, const struct weights *w,
+                       struct maxout_weights *m, float **W, float **b, struct err *e)
 {
     int node = nodes_find(n, "maxout", nth), norm = nodes_find(n, "layernorm", nth);
-    size_t shape[3] = {w->width, 0, inputs}, width[1] = {w->width};
+    size_t shape[3] = {w->width, 0, segments * w->width}, width[1] = {w->width};
     int rc;
 
+    *W = *b = NULL;
     if (node < 0 || norm < 0)
-        return missing(n, node < 0 ? "maxout" : "layernorm", e);
-    rc = nodes_floats(n, node, "W", 3, shape, &m->W, e);
+        return nodes_missing(n, node < 0 ? "maxout" : "layernorm", e);
+    rc = nodes_floats(n, node, "W", 3, shape, W, e);
     if (rc == 0 && shape[1] > WEIGHTS_MAX_PIECES)
         rc = err_set(e, ERR_CONFIG, "%s: params[%d].W: more than %d pieces", nodes_name(n), node,
                      WEIGHTS_MAX_PIECES);
     if (rc == 0)
-        rc = nodes_floats(n, node, "b", 2, shape, &m->b, e);
+        rc = nodes_floats(n, node, "b", 2, shape, b, e);
     if (rc == 0)
-        rc = nodes_floats(n, norm, "G", 1, width, &m->gain, e);
+        rc = nodes_floats(n, norm, "G", 1, width, &m->norm.gain, e);
     if (rc == 0)
-        rc = nodes_floats(n, norm, "b", 1, width, &m->shift, e);
+        rc = nodes_floats(n, norm, "b", 1, width, &m->norm.shift, e);
     if (rc < 0)
         return rc;
-    m->inputs = inputs;
     m->pieces = shape[1];
-    m->width = w->width;
-    lay_out_pieces(&m->W, 1, m->width, m->pieces, inputs);
-    lay_out_pieces(&m->b, 1, m->width, m->pieces, 1);
+    m->norm.width = w->width;
+    m->norm.gain = lay_out_bias(m->norm.gain, 1, w->width, 1);
+    m->norm.shift = lay_out_bias(m->norm.shift, 1, w->width, 1);
+    *W = lay_out(*W, w->width, m->pieces, segments, w->width, w->stride);
+    *b = lay_out_bias(*b, 1, w->width, m->pieces);
     return 0;
+}
+
+static int load_mixer(const struct nodes *n, struct weights *w, struct err *e)
+{
+    size_t segments = w->column_count + (w->vector_width > 0);
+    float *W, *b;
+    int rc = load_maxout(n, 0, segments, w, &w->mixer, &W, &b, e);
+
+    if (rc == 0)
+        w->mixer.product =
+            product_new(w->kernels, W, b, segments * w->stride, w->stride, w->mixer.pieces);
+    free(W);
+    free(b);
+    return rc;
+}
+
+static int load_layer(const struct nodes *n, size_t i, struct weights *w, struct err *e)
+{
+    struct maxout_weights *m = &w->layers[i];
+    size_t segments = 2 * w->window + 1;
+    float *W, *b;
+    int rc = load_maxout(n, i + 1, segments, w, m, &W, &b, e);
+    size_t y_floats = m->pieces * w->stride;
+
+    if (rc == 0 && i == 0)
+        for (size_t j = 0; j < segments; j++)
+            w->terms[j] = product_new(w->kernels, W + j * w->stride * y_floats,
+                                      j == w->window ? b : NULL, w->stride, y_floats, 1);
+    else if (rc == 0 && w->window == 1)
+        m->product = product_window_new(w->kernels, W, b, w->stride, w->stride, m->pieces);
+    else if (rc == 0)
+        m->product = product_new(w->kernels, W, b, segments * w->stride, w->stride, m->pieces);
+    free(W);
+    free(b);
+    return rc;
 }
 
 /* Window size of all layers, their number, and that the padding is what we compute with. */
@@ -239,7 +249,7 @@ static int load_geometry(const struct nodes *n, struct weights *w, struct err *e
         w->window = (size_t)window;
     }
     if (rc == 0 && (wrapper < 0 || w->depth == 0))
-        rc = missing(n, wrapper < 0 ? "with_array(residual(…" : "expand_window", e);
+        rc = nodes_missing(n, wrapper < 0 ? "with_array(residual(…" : "expand_window", e);
     if (rc == 0)
         rc = nodes_number(n, wrapper, "pad", UINT32_MAX, &pad, e);
     if (rc == 0 && pad != w->window * w->depth)
@@ -260,96 +270,8 @@ static int load_encoder(const struct nodes *n, struct weights *w, struct err *e)
     if (rc == 0)
         rc = load_geometry(n, w, e);
     if (rc == 0)
-        rc = load_maxout(n, 0, w->width * (w->column_count + (w->vector_width > 0)), w, &w->mixer,
-                         e);
+        rc = load_mixer(n, w, e);
     for (size_t i = 0; rc == 0 && i < w->depth; i++)
-        rc = load_maxout(n, i + 1, w->width * (2 * w->window + 1), w, &w->layers[i], e);
-    return rc;
-}
-
-/* --- state scores --------------------------------------------------------------------------- */
-
-/* The one linear layer that is not `upper`. */
-static int load_linear(const struct nodes *n, int upper, struct weights *w, struct err *e)
-{
-    size_t nth = nodes_find(n, "linear", 0) == upper ? 1 : 0;
-    int node = nodes_find(n, "linear", nth);
-    size_t shape[2] = {0, w->width};
-    int rc;
-
-    if (node < 0)
-        return missing(n, "linear", e);
-    rc = nodes_floats(n, node, "W", 2, shape, &w->linear_W, e);
-    if (rc == 0)
-        rc = nodes_floats(n, node, "b", 1, shape, &w->linear_b, e);
-    if (rc < 0)
-        return rc;
-    w->inputs = shape[0];
-    transpose(&w->linear_W, 1, w->inputs, w->width);
-    return 0;
-}
-
-/* spaCy's PrecomputableAffine, W [F, H, P, H']. */
-static int load_lower(const struct nodes *n, int node, struct weights *w, struct err *e)
-{
-    size_t shape[4] = {0, 0, 0, w->inputs};
-    int rc = nodes_floats(n, node, "W", 4, shape, &w->lower_W, e);
-
-    if (rc < 0)
-        return rc;
-    w->features = shape[0];
-    w->hidden = shape[1];
-    w->hidden_pieces = shape[2];
-    if ((w->features != 3 && w->features != 6) || w->hidden > WEIGHTS_MAX_WIDTH ||
-        w->hidden_pieces > WEIGHTS_MAX_PIECES || w->inputs > WEIGHTS_MAX_WIDTH)
-        return err_set(e, ERR_CONFIG, "%s: params[%d].W: shape is not supported", nodes_name(n),
-                       node);
-    size_t bias[2] = {w->hidden, w->hidden_pieces};
-    size_t pad[4] = {1, w->features, w->hidden, w->hidden_pieces};
-    rc = nodes_floats(n, node, "b", 2, bias, &w->lower_b, e);
-    if (rc == 0)
-        rc = nodes_floats(n, node, "pad", 4, pad, &w->lower_pad, e);
-    if (rc < 0)
-        return rc;
-    lay_out_pieces(&w->lower_W, w->features, w->hidden, w->hidden_pieces, w->inputs);
-    lay_out_pieces(&w->lower_b, 1, w->hidden, w->hidden_pieces, 1);
-    lay_out_pieces(&w->lower_pad, w->features, w->hidden, w->hidden_pieces, 1);
-    return 0;
-}
-
-static int load_upper(const struct nodes *n, int node, struct weights *w, struct err *e)
-{
-    size_t shape[2] = {0, w->hidden};
-    int rc = nodes_floats(n, node, "W", 2, shape, &w->upper_W, e);
-
-    if (rc == 0)
-        rc = nodes_floats(n, node, "b", 1, shape, &w->upper_b, e);
-    w->classes = shape[0];
-    return rc;
-}
-
-static int load_scores(const struct nodes *n, struct weights *w, struct err *e)
-{
-    int lower, upper = -1, rc;
-    uint64_t has_upper;
-
-    if (nodes_find(n, "parser_model", 0) != 0)
-        return missing(n, "parser_model", e);
-    rc = nodes_number(n, 0, "has_upper", 1, &has_upper, e);
-    if (rc < 0)
-        return rc;
-    lower = nodes_reference(n, 0, "lower");
-    if (has_upper)
-        upper = nodes_reference(n, 0, "upper");
-    if (lower < 0 || (has_upper && upper < 0))
-        return err_set(e, ERR_CONFIG, "%s: nodes[0].refs.%s: missing", nodes_name(n),
-                       lower < 0 ? "lower" : "upper");
-    rc = load_linear(n, upper, w, e);
-    if (rc == 0)
-        rc = load_lower(n, lower, w, e);
-    if (rc == 0 && has_upper)
-        rc = load_upper(n, upper, w, e);
-    if (!has_upper)
-        w->classes = w->hidden;
+        rc = load_layer(n, i, w, e);
     return rc;
 }

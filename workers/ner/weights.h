@@ -1,13 +1,16 @@
-/* weights: the tensors of a model, read once, checked, laid out for the products they go through.
+/* weights: the tensors of a model, read once, checked, and laid out for the kernels that multiply
+ * them; as they stood in the file they are not kept.
  *
- * Shapes are written [rows, columns], row-major. spaCy keeps a maxout layer as W [nO, nP, nI]; here
- * it is [nI, nP * nO], so that x · W gives piece after piece and the maximum runs along vectors. */
+ * Shapes are written [rows, columns], row-major; a name that ends in _stride is a width padded as
+ * kernels.h wants it. spaCy keeps a maxout layer as W [nO, nP, nI]; here it is [nI, nP, nO], so
+ * that x · W gives piece after piece and the maximum runs along vectors. */
 #ifndef NEWSMILL_NER_WEIGHTS_H
 #define NEWSMILL_NER_WEIGHTS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels.h"
 #include "model_dir.h"
 
 #define WEIGHTS_MAX_COLUMNS  16
@@ -36,37 +39,49 @@ struct column_weights { /* thinc HashEmbed */
 };
 
 struct maxout_weights { /* thinc Maxout with LayerNorm */
-    size_t inputs, pieces, width;
-    float *W;            /* [inputs, pieces * width] */
-    float *b;            /* [pieces * width] */
-    float *gain, *shift; /* [width]; LayerNorm's G and b */
+    size_t pieces;
+    struct product *product;
+    struct norm norm;
 };
 
 struct weights {
+    const struct kernels *kernels;
+
     /* tok2vec (spacy.MultiHashEmbed, spacy.MaxoutWindowEncoder) */
-    size_t width;
+    size_t width, stride;
     size_t column_count;
     struct column_weights columns[WEIGHTS_MAX_COLUMNS];
-    size_t vector_width;         /* nM of StaticVectors; 0: none */
-    float *vector_W;             /* [vector_width, width] */
-    struct maxout_weights mixer; /* inputs = width * (column_count + (vector_width > 0)) */
-    size_t depth, window;        /* neighbours on each side that one layer sees */
-    struct maxout_weights layers[WEIGHTS_MAX_DEPTH]; /* inputs = width * (2 * window + 1) */
+    size_t vector_width;            /* nM of StaticVectors; 0: none */
+    struct product *vector_product; /* vector -> width */
+    struct maxout_weights mixer;    /* of column_count + (vector_width > 0) rows side by side */
+    size_t depth, window;           /* neighbours on each side that one layer sees */
+    struct maxout_weights
+        layers[WEIGHTS_MAX_DEPTH]; /* of 2 * window + 1 rows; the first: no product */
+    /* The first layer's products with each place of its window: x -> [pieces, stride]. The bias is
+     * the centre's. */
+    struct product *terms[2 * WEIGHTS_MAX_WINDOW + 1];
 
     /* state scores (spaCy's ParserStepModel) */
-    size_t inputs;                /* H', width of the linear layer */
-    size_t features;              /* F, 3 or 6 */
-    size_t hidden, hidden_pieces; /* H, P */
-    size_t classes;               /* nC */
-    float *linear_W, *linear_b;   /* [width, inputs], [inputs] */
-    float *lower_W;               /* [features, inputs, hidden_pieces * hidden] */
-    float *lower_b;               /* [hidden_pieces * hidden] */
-    float *lower_pad;             /* [features, hidden_pieces * hidden] */
-    float *upper_W, *upper_b;     /* [classes, hidden], [classes]; NULL: classes = hidden */
+    size_t features;                             /* F, 3 or 6 */
+    size_t hidden, hidden_stride, hidden_pieces; /* H, P */
+    size_t classes;                              /* nC */
+    /* The linear layer and the lower one folded into one matrix a feature, and what this leaves
+     * out: the linear layer's bias through the lower one. */
+    struct product *next_product; /* x -> [hidden_pieces, hidden_stride] of feature 0 */
+    float *lower_W;   /* [features - 1, stride, hidden_pieces, hidden_stride]: of the others */
+    float *lower_c;   /* [features, hidden_pieces, hidden_stride] */
+    float *lower_b;   /* [hidden_pieces, hidden_stride] */
+    float *lower_pad; /* [features, hidden_pieces, hidden_stride] */
+    float *upper_W, *upper_b; /* [classes, hidden], [classes]; NULL: classes = hidden */
 };
 
-/* Returns 0, or ERR_CONFIG naming file, node and field. */
-int weights_load(const struct model_dir *m, struct weights **out, struct err *e);
+/* For these kernels. Returns 0, or ERR_CONFIG naming file, node and field. */
+int weights_load(const struct model_dir *m, const struct kernels *k, struct weights **out,
+                 struct err *e);
 void weights_free(struct weights *w);
+
+/* For weights_load() alone: the layers of the state scores, once the width is known. */
+struct nodes;
+int weights_load_scores(const struct nodes *n, struct weights *w, struct err *e);
 
 #endif
