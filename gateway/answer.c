@@ -186,8 +186,7 @@ void http_answer_typed(struct http_exchange *x, int status, const char *headers,
     stream_send(&c->stream, answer->bytes, answer->length);
     if (answer->capacity > MAX_KEPT_BYTES)
         buf_fini(answer);
-    if (!c->advancing)
-        connection_advance(c);
+    connection_answered(c);
 }
 
 void http_answer(struct http_exchange *x, int status, const char *headers, const char *json,

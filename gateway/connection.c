@@ -354,6 +354,16 @@ void connection_advance(struct connection *c)
         connection_free(c);
 }
 
+void connection_answered(struct connection *c)
+{
+    if (c->advancing)
+        return; /* which goes on by itself */
+    if (!c->close && stream_sent(&c->stream) && !stream_stirs(&c->stream))
+        await_head(c, clock_ms());
+    else
+        stream_wake(&c->stream);
+}
+
 void connection_expire(struct connection *c, int64_t now_ms)
 {
     if (c->state == READ_BODY || (c->state == READ_HEAD && c->started_us)) {

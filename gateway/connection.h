@@ -74,6 +74,9 @@ void connection_new(struct http_server *s, int fd, const struct sockaddr *addres
 void connection_free(struct connection *c);
 /* Goes on as far as the bytes there allow. May free the connection. */
 void connection_advance(struct connection *c);
+/* An answer was sent, perhaps from the midst of other work of the handler: runs none of it, frees
+ * nothing. The client's next request waits for the loop. */
+void connection_answered(struct connection *c);
 /* Its deadline has passed. May free the connection. */
 void connection_expire(struct connection *c, int64_t now_ms);
 /* The server stops. A client whose connection is idle may have sent a request that is not here yet:

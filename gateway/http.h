@@ -49,7 +49,8 @@ struct http_handler {
     bool (*begin)(void *context, struct http_exchange *x);
     /* The body is there too: to be answered now or later. */
     void (*complete)(void *context, struct http_exchange *x);
-    /* Every exchange ends with this, also one that `begin` never saw, as its head was malformed. */
+    /* Every exchange ends with this, also one that `begin` never saw, as its head was malformed.
+     * Must not answer any. */
     void (*end)(void *context, struct http_exchange *x, const struct http_result *result);
     void *context;
 };
@@ -79,8 +80,10 @@ void http_add_headers(struct http_exchange *x, const char *headers);
 /* The body in one piece, borrowed; only from `complete` on. */
 const char *http_body(struct http_exchange *x, size_t *length);
 
-/* Answers and forgets the exchange. `headers` are further "Name: value\r\n" lines, or NULL; `json`
- * is the body, which 204 and 304 and the answer to HEAD do not carry. */
+/* Answers and forgets the exchange. Calls `end`, but never `begin` or `complete` of any exchange:
+ * those come from the loop, so whoever answers may be in the middle of its work. `headers` are
+ * further "Name: value\r\n" lines, or NULL; `json` is the body, which 204 and 304 and the answer to
+ * HEAD do not carry. */
 void http_answer(struct http_exchange *x, int status, const char *headers, const char *json,
                  size_t length);
 /* The same with another Content-Type than application/json. */
