@@ -175,7 +175,7 @@ void http_answer_typed(struct http_exchange *x, int status, const char *headers,
         return;
     }
     /* A body not read to its end would be taken for the next request. */
-    c->close = x->head.close || x->server->stopping || c->body.state != BODY_DONE;
+    c->close = x->head.close || x->server->stop_at_ms || c->body.state != BODY_DONE;
     compose(x, headers, type, bytes, length);
     x->result.bytes_out = answer->length;
     now_us = clock_us();

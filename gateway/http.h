@@ -59,12 +59,17 @@ struct http_handler {
 struct http_server *http_open(struct event_base *base, int listening_fd,
                               const struct http_settings *settings,
                               const struct http_handler *handler);
-/* Only after http_idle() or at the end of the process: drops all connections. Exchanges that are
- * still owned elsewhere must not be answered any more. */
+/* Drops all connections. Exchanges that are still owned elsewhere must not be answered any more. */
 void http_close(struct http_server *s);
 
 void http_tick(struct http_server *s); /* looks at deadlines; to be called some times a second */
-void http_stop(struct http_server *s); /* takes no new request; those under way are answered */
+/* Takes no new client. Each request that is begun is answered, and told that it is the last of its
+ * connection; those that take longer than HTTP_STOP_MS to arrive get 408. */
+#define HTTP_STOP_MS 4500
+void http_stop(struct http_server *s);
+/* After http_stop(): from now on neither `begin` nor `complete` is called. What is not all there,
+ * or comes yet, is refused. Exchanges that are owned elsewhere may still be answered. */
+void http_end(struct http_server *s);
 bool http_idle(const struct http_server *s); /* no connection is left */
 bool http_stopping(const struct http_server *s);
 

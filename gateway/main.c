@@ -21,7 +21,8 @@
 #include "listen.h"
 
 #define TICK_MS          100
-#define STOP_TIMEOUT_MS  5000
+#define STOP_TIMEOUT_MS  (HTTP_STOP_MS + 500) /* then who waits for Redis gets 503 */
+#define END_TIMEOUT_MS   1000                 /* for the last answers to go out */
 #define KEYS_CHECK_TICKS 10
 #define READY_TICKS      20 /* so long a new child waits for Redis */
 
@@ -183,23 +184,52 @@ static char *key_name(const struct conf *conf, const char *suffix)
     return name;
 }
 
-static void serve(struct child *c)
+static void on_last_tick(evutil_socket_t fd, short what, void *context)
 {
-    struct timeval tick = {.tv_usec = TICK_MS * 1000};
-    struct event *ticking = event_new(c->base, -1, EV_PERSIST, on_tick, c);
-    struct event *stopping = event_new(c->base, stop_fd(), EV_READ, on_stop, c);
+    struct child *c = context;
 
-    if (!ticking || !stopping || event_add(ticking, &tick) < 0 || event_add(stopping, NULL) < 0)
-        panic("events: %s", strerror(errno));
+    (void)fd, (void)what;
+    http_tick(c->gateway.http);
+    if (is_idle(c) || clock_ms() >= c->stop_at_ms)
+        event_base_loopbreak(c->base);
+}
+
+/* Runs the loop until somebody breaks it. */
+static void run_loop(struct child *c, void (*tick)(evutil_socket_t fd, short what, void *context))
+{
+    struct timeval every = {.tv_usec = TICK_MS * 1000};
+    struct event *ticking = event_new(c->base, -1, EV_PERSIST, tick, c);
+
+    if (!ticking || event_add(ticking, &every) < 0)
+        panic("event_add: %s", strerror(errno));
     event_base_dispatch(c->base);
     event_free(ticking);
-    event_free(stopping);
-    /* What Redis has not answered by now gets its 503, as far as the sockets take it. */
+}
+
+/* What Redis has not answered by now gets its 503. http_end() comes first: no request may reach
+ * what is freed here. */
+static void finish(struct child *c)
+{
+    if (c->gateway.http)
+        http_end(c->gateway.http);
     bulk_queue_free(c->gateway.bulks);
     redis_async_free(c->gateway.redis);
     gather_free(c->gateway.gather);
-    event_base_loop(c->base, EVLOOP_NONBLOCK);
+    c->stop_at_ms = clock_ms() + END_TIMEOUT_MS;
+    if (!is_idle(c))
+        run_loop(c, on_last_tick);
     http_close(c->gateway.http);
+}
+
+static void serve(struct child *c)
+{
+    struct event *stopping = event_new(c->base, stop_fd(), EV_READ, on_stop, c);
+
+    if (!stopping || event_add(stopping, NULL) < 0)
+        panic("event_add: %s", strerror(errno));
+    run_loop(c, on_tick);
+    event_free(stopping);
+    finish(c);
 }
 
 static int run(const struct role_child *child)

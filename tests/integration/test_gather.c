@@ -175,11 +175,11 @@ static bool is_away(void *context)
 static char *long_post(size_t length, size_t *size)
 {
     char *text = malloc(length + 256);
-    int head = sprintf(text,
-                       "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n"
-                       "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
-                       "{\"publication\":\"p\",\"content\":\"",
-                       length + 32);
+    int head = snprintf(text, length + 256,
+                        "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n"
+                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
+                        "{\"publication\":\"p\",\"content\":\"",
+                        length + 32);
 
     memset(text + head, 'a', length);
     memcpy(text + head + length, "\"}", 2);
