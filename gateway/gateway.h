@@ -8,6 +8,7 @@
 #include "common/slots.h"
 #include "drain.h"
 #include "http.h"
+#include "ready.h"
 #include "redis_async.h"
 
 struct bulk_queue;
@@ -20,6 +21,7 @@ struct gateway {
     struct board_process *page;    /* of this process */
     struct access_log *access_log; /* NULL: off */
     struct redis_async *redis;
+    struct ready ready; /* of `redis` */
     struct bulk_queue *bulks;
     struct gather *gather;
     struct drain drain;

@@ -109,6 +109,7 @@ static void on_stored(void *context, const struct redis_async_reply *reply, cons
     a->under_way--;
     if (a->group)
         event_active(a->turn, EV_TIMEOUT, 0);
+    ready_learn(&a->gateway->ready, reply ? NULL : why);
     if (!reply || reply->count == 0) {
         refuse_all(group, reply ? "ERR an unexpected answer" : why);
         return;

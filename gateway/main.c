@@ -134,9 +134,7 @@ static bool is_idle(const struct child *c)
  * them no 503. But 503 is service too: a farm whose Redis is away still starts. */
 static void open_when_ready(struct child *c)
 {
-    bool ready = redis_async_ready(c->gateway.redis) && bulk_queue_ready(c->gateway.bulks);
-
-    if (!ready && c->ticks < READY_TICKS)
+    if (ready_check(&c->gateway) && c->ticks < READY_TICKS)
         return;
     c->gateway.http = http_open(c->base, c->listening_fd, &c->settings, &c->handler);
     atomic_store(&c->slot->ready, true);
@@ -149,6 +147,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     atomic_store(&c->slot->beat_ms, clock_ms());
     redis_async_tick(c->gateway.redis);
+    ready_tick(&c->gateway.ready, &c->gateway, c->gateway.redis, false);
     bulk_queue_tick(c->gateway.bulks);
     drain_tick(&c->gateway);
     if (!c->gateway.http && !c->stop_at_ms)

@@ -165,7 +165,7 @@ static void test_hosts(void)
     CU_ASSERT_EQUAL(
         request("GET", "/livez", (const char *[]){"Host: localhost:80.evil", NULL}, NULL), 400);
     int fd = raw_dial(farm.gateway_port);
-    raw_send(fd, "GET /livez HTTP/1.0\r\n\r\n", 23, 0);
+    raw_send(fd, "GET /metrics HTTP/1.0\r\n\r\n", 25, 0);
     CU_ASSERT_STRING_EQUAL(raw_hear(fd, 2, false), "403 end");
     close(fd);
     finish();
