@@ -72,6 +72,7 @@ static const char *phrase_of(int status)
         {201, "Created"},
         {204, "No Content"},
         {304, "Not Modified"},
+        {307, "Temporary Redirect"},
         {400, "Bad Request"},
         {403, "Forbidden"},
         {404, "Not Found"},

@@ -17,6 +17,7 @@ struct gather;
 struct gateway {
     const struct conf *conf;
     struct clients *clients; /* where no key is asked for, Host must be this machine's */
+    const char *own_host;    /* the address that it listens on, as Host has it */
     struct board *board;
     struct board_process *page;    /* of this process */
     struct access_log *access_log; /* NULL: off */

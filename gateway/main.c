@@ -28,8 +28,7 @@
 
 /* Made before the fork. */
 struct shared {
-    int listening_fd;
-    bool loopback;
+    struct listen_socket socket;
     char *address;
     int64_t port;
     struct board *board;
@@ -57,8 +56,8 @@ static void teardown(void *context)
 {
     struct shared *shared = context;
 
-    if (shared->listening_fd >= 0)
-        close(shared->listening_fd);
+    if (shared->socket.fd >= 0)
+        close(shared->socket.fd);
     clients_free(shared->clients);
     board_free(shared->board);
     free(shared->address);
@@ -69,11 +68,10 @@ static void teardown(void *context)
 static int open_socket(const struct shared *before, struct shared *shared, struct err *e)
 {
     if (!before || before->port != shared->port || strcmp(before->address, shared->address) != 0)
-        return listen_open(shared->address, (int)shared->port, &shared->listening_fd,
-                           &shared->loopback, e);
-    shared->loopback = before->loopback;
-    shared->listening_fd = fcntl(before->listening_fd, F_DUPFD_CLOEXEC, 0);
-    if (shared->listening_fd < 0)
+        return listen_open(shared->address, (int)shared->port, &shared->socket, e);
+    shared->socket = before->socket;
+    shared->socket.fd = fcntl(before->socket.fd, F_DUPFD_CLOEXEC, 0);
+    if (shared->socket.fd < 0)
         return err_set(e, ERR_AGAIN, "listening socket: %s", strerror(errno));
     return 0;
 }
@@ -83,7 +81,7 @@ static int check_clients(const struct conf *conf, const struct shared *shared, s
     if (clients_need_key(shared->clients))
         log_info("keys.loaded", "file=%s keys=%zu", conf->gateway.keys_file,
                  clients_count(shared->clients));
-    else if (!shared->loopback)
+    else if (!shared->socket.loopback)
         return err_set(e, ERR_CONFIG,
                        "gateway.address = %s can be reached from other machines: that needs a "
                        "gateway.keys_file (newsmill key new NAME makes a key)",
@@ -114,7 +112,7 @@ static int setup(const struct conf *conf, void *before, void **out, struct err *
 {
     struct shared *shared = xcalloc(1, sizeof *shared);
 
-    shared->listening_fd = -1;
+    shared->socket.fd = -1;
     shared->address = xstrdup(conf->gateway.address);
     shared->port = conf->gateway.port;
     if (prepare(conf, before, shared, e) < 0) {
@@ -238,7 +236,7 @@ static int run(const struct role_child *child)
     struct board_process *page = board_process(shared->board, child->slot->number);
     struct child c = {
         .slot = child->slot,
-        .listening_fd = shared->listening_fd,
+        .listening_fd = shared->socket.fd,
         .settings = {.max_body_bytes = ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
                      .max_connections = (size_t)conf->gateway.max_connections,
                      .head_timeout_ms = conf->gateway.head_timeout_ms,
@@ -259,6 +257,7 @@ static int run(const struct role_child *child)
     c.gateway =
         (struct gateway){.conf = conf,
                          .clients = shared->clients,
+                         .own_host = shared->socket.host,
                          .board = shared->board,
                          .page = page,
                          .access_log = access_log_open(conf->gateway.access_log, &page->log_lost),
