@@ -1,14 +1,16 @@
 /* janitor: see janitor.h. A loop of libevent: a round every few seconds, requests in between. */
 #include "janitor.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/listener.h>
 #include <event2/util.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
@@ -18,6 +20,7 @@
 
 #define ROUND_MS          3000 /* a lease is 15 s: four rounds may fail */
 #define METRICS_MAX_BYTES 65536
+#define BUSY_TIMEOUT_MS   1000
 
 struct janitor {
     const struct role *role;
@@ -92,30 +95,53 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
     event_base_loopbreak(context);
 }
 
-/* Metrics are worth having, not worth dying for: a taken port is said and lived with. */
-static struct evhttp *serve_metrics(struct janitor *j, const char *address, int port)
+/* The children of a supervisor that was just killed hold the port a moment longer. */
+static int open_socket(const struct sockaddr *where, socklen_t size)
 {
+    int64_t deadline = clock_ms() + BUSY_TIMEOUT_MS;
+    int fd = socket(where->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, code;
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        panic("socket: %s", strerror(errno));
+    while ((code = bind(fd, where, size)) < 0 && errno == EADDRINUSE && clock_ms() < deadline)
+        stop_sleep_ms(20);
+    if (code == 0 && listen(fd, 16) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int janitor_listen(const struct role *role, const struct conf *conf)
+{
+    bool workers = role->list == QUEUE_ARTICLES;
+    const char *address = workers ? conf->workers.metrics_address : conf->savers.metrics_address;
+    int port = (int)(workers ? conf->workers.metrics_port : conf->savers.metrics_port);
     struct sockaddr_storage where;
     int size = sizeof where;
     char text[128];
 
     if (port == 0)
-        return NULL;
+        return -1;
     snprintf(text, sizeof text, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
     if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&where, &size) < 0) {
         log_error("metrics.off", "reason=\"%s is not an address\"", text);
-        return NULL;
+        return -1;
     }
-    /* Reuseable by the next generation's janitor, which starts before this one ends. */
-    struct evconnlistener *listener = evconnlistener_new_bind(
-        j->base, NULL, NULL,
-        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | LEV_OPT_REUSEABLE_PORT,
-        16, (struct sockaddr *)&where, size);
-    struct evhttp *http = listener ? evhttp_new(j->base) : NULL;
-    if (!http || !evhttp_bind_listener(http, listener)) {
-        log_error("metrics.off", "reason=\"%s cannot be bound\"", text);
+    int fd = open_socket((struct sockaddr *)&where, (socklen_t)size);
+    if (fd < 0)
+        log_error("metrics.off", "address=%s reason=\"%s\"", text, strerror(errno));
+    return fd;
+}
+
+static struct evhttp *serve_metrics(struct janitor *j)
+{
+    if (j->child->metrics_fd < 0)
         return NULL;
-    }
+    struct evhttp *http = evhttp_new(j->base);
+    if (!http || evhttp_accept_socket(http, j->child->metrics_fd) < 0)
+        panic("evhttp_accept_socket");
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     evhttp_set_timeout(http, 10);
     evhttp_set_max_headers_size(http, 8192);
@@ -127,12 +153,10 @@ static struct evhttp *serve_metrics(struct janitor *j, const char *address, int 
 int janitor_run(const struct role *role, const struct role_child *child)
 {
     struct janitor j = {.role = role, .child = child};
-    bool workers = role->list == QUEUE_ARTICLES;
-    const struct conf *conf = child->conf;
     struct timeval period = {.tv_sec = ROUND_MS / 1000, .tv_usec = ROUND_MS % 1000 * 1000};
     struct err e;
 
-    if (queue_new(conf, role->list, child->instance, 0, 1, &j.queue, &e) < 0) {
+    if (queue_new(child->conf, role->list, child->instance, 0, 1, &j.queue, &e) < 0) {
         log_error("setup.failed", "reason=\"%s\"", e.text);
         return 2;
     }
@@ -141,9 +165,7 @@ int janitor_run(const struct role *role, const struct role_child *child)
     struct event *stop = event_new(j.base, stop_fd(), EV_READ, on_stop, j.base);
     event_add(round, &period);
     event_add(stop, NULL);
-    struct evhttp *http =
-        serve_metrics(&j, workers ? conf->workers.metrics_address : conf->savers.metrics_address,
-                      (int)(workers ? conf->workers.metrics_port : conf->savers.metrics_port));
+    struct evhttp *http = serve_metrics(&j);
     on_round(-1, 0, &j);
     event_base_dispatch(j.base);
     event_free(round);

@@ -22,6 +22,7 @@ struct role_child {
     struct slot *slot;        /* its own */
     const struct slot *slots; /* of its generation, slot_count of them */
     int slot_count;
+    int metrics_fd; /* of the janitor; -1: none */
 };
 
 struct role {

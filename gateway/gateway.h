@@ -8,6 +8,7 @@
 #include "common/slots.h"
 #include "drain.h"
 #include "http.h"
+#include "ready.h"
 #include "redis_async.h"
 
 struct bulk_queue;
@@ -16,10 +17,12 @@ struct gather;
 struct gateway {
     const struct conf *conf;
     struct clients *clients; /* where no key is asked for, Host must be this machine's */
+    const char *own_host;    /* the address that it listens on, as Host has it */
     struct board *board;
     struct board_process *page;    /* of this process */
     struct access_log *access_log; /* NULL: off */
     struct redis_async *redis;
+    struct ready ready; /* of `redis` */
     struct bulk_queue *bulks;
     struct gather *gather;
     struct drain drain;

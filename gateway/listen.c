@@ -90,7 +90,22 @@ static int open_any(const char *address, int port, struct err *e)
     return fd;
 }
 
-int listen_open(const char *address, int port, int *fd, bool *loopback, struct err *e)
+static void write_host(const struct sockaddr_storage *bound, char *out, size_t size)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)bound;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)bound;
+    char text[INET6_ADDRSTRLEN];
+
+    if (bound->ss_family == AF_INET && inet_ntop(AF_INET, &four->sin_addr, text, sizeof text))
+        snprintf(out, size, "%s", text);
+    else if (bound->ss_family == AF_INET6 &&
+             inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof text))
+        snprintf(out, size, "[%s]", text);
+    else
+        *out = 0;
+}
+
+int listen_open(const char *address, int port, struct listen_socket *out, struct err *e)
 {
     struct sockaddr_storage bound;
     socklen_t size = sizeof bound;
@@ -104,7 +119,8 @@ int listen_open(const char *address, int port, int *fd, bool *loopback, struct e
         close(opened);
         return err_set(e, ERR_CONFIG, "getsockname: %s", strerror(errno));
     }
-    *loopback = is_loopback(&bound);
-    *fd = opened;
+    out->fd = opened;
+    out->loopback = is_loopback(&bound);
+    write_host(&bound, out->host, sizeof out->host);
     return 0;
 }

@@ -6,9 +6,16 @@
 
 #include "common/err.h"
 
+struct listen_socket {
+    int fd;
+    bool loopback; /* only this machine can reach it */
+    char host[64]; /* its address as Host has it, without the port: "127.0.0.1", "[::1]"; "" for a
+                      Unix socket */
+};
+
 /* Opens a non-blocking listening socket, or takes the one that systemd hands over (LISTEN_FDS, see
- * sd_listen_fds(3)). *loopback tells whether only this machine can reach it. Returns 0, ERR_CONFIG
- * for an address that is none here, or ERR_AGAIN (port in use, no rights). */
-int listen_open(const char *address, int port, int *fd, bool *loopback, struct err *e);
+ * sd_listen_fds(3)). Returns 0, ERR_CONFIG for an address that is none here, or ERR_AGAIN (port in
+ * use, no rights). */
+int listen_open(const char *address, int port, struct listen_socket *out, struct err *e);
 
 #endif

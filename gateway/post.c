@@ -82,15 +82,20 @@ void post_answer_full(const struct gateway *g, struct http_exchange *x, int64_t 
 }
 
 /* `why` starts with Redis' code; only that is for strangers, the rest is for the log. */
-void post_answer_refused(struct http_exchange *x, const char *why)
+void post_answer_unready(struct http_exchange *x, const char *why)
 {
     char text[128];
     int code_length = (int)strcspn(why, " :");
     bool full = strncmp(why, "OOM", 3) == 0;
 
-    log_warn("enqueue.refused", "request=%s reason=\"%s\" advice=\"%s\"", http_request_id(x), why,
-             rds_advice(why));
     snprintf(text, sizeof text, "the queue takes no article now (%.*s)",
              code_length < 32 ? code_length : 32, why);
     http_answer_detail(x, 503, full ? RETRY_LATER : RETRY_SOON, text);
+}
+
+void post_answer_refused(struct http_exchange *x, const char *why)
+{
+    log_warn("enqueue.refused", "request=%s reason=\"%s\" advice=\"%s\"", http_request_id(x), why,
+             rds_advice(why));
+    post_answer_unready(x, why);
 }

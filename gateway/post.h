@@ -28,5 +28,7 @@ void post_answer_full(const struct gateway *g, struct http_exchange *x, int64_t 
 
 /* 503: Redis is away or does not want it; `why` is from redis_async.h. */
 void post_answer_refused(struct http_exchange *x, const char *why);
+/* The same where nothing was posted: without a line in the log. */
+void post_answer_unready(struct http_exchange *x, const char *why);
 
 #endif

@@ -25,6 +25,7 @@ void suite_original(void);
 void suite_planted(void);
 void suite_queue(void);
 void suite_metrics(void);
+void suite_ready(void);
 void suite_restarts(void);
 void suite_roles(void);
 void suite_slow(void);
@@ -49,6 +50,7 @@ static const struct test_suite suites[] = {
     {"access_log", suite_access_log},
     {"strict", suite_strict},
     {"mutated", suite_mutated},
+    {"ready", suite_ready},
     {"slow", suite_slow},
     {"openapi", suite_openapi},
     {"activation", suite_activation},

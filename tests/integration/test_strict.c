@@ -80,7 +80,8 @@ static const struct strict_case good[] = {
          "GET http://localhost/livez HTTP/1.1\r\nHost: evil.example\r\n\r\n", "200 open"),
     CASE("HTTP/1.2 is taken for 1.1", "GET /livez HTTP/1.2\r\n" HOST "\r\n", "200 open"),
     CASE("HTTP/1.0 closes", "GET /livez HTTP/1.0\r\n" HOST "\r\n" LIVE, "200 end"),
-    CASE("HTTP/1.0 without Host is no own host", "GET /livez HTTP/1.0\r\n\r\n", "403 end"),
+    CASE("HTTP/1.0 without Host is a health check", "GET /livez HTTP/1.0\r\n\r\n", "200 end"),
+    CASE("and nothing else", "GET /metrics HTTP/1.0\r\n\r\n", "403 end"),
     CASE(
         "HTTP/1.0 gets no 100",
         "POST /post/enqueue HTTP/1.0\r\n" HOST

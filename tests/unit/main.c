@@ -5,6 +5,7 @@ void suite_article(void);
 void suite_batch(void);
 void suite_board(void);
 void suite_bulk_parse(void);
+void suite_clients(void);
 void suite_conf(void);
 void suite_csv(void);
 void suite_dead_entry(void);
@@ -44,6 +45,7 @@ static const struct test_suite suites[] = {
     {"batch", suite_batch},
     {"board", suite_board},
     {"bulk_parse", suite_bulk_parse},
+    {"clients", suite_clients},
     {"conf", suite_conf},
     {"csv", suite_csv},
     {"dead_entry", suite_dead_entry},
