@@ -153,7 +153,7 @@ static void write_publication(struct writing *w, const struct batch *const *batc
     buf_append_text(w->out, "}");
     buf_init(&id, 2 * FIRESTORE_ID_MAX_BYTES);
     firestore_id(last->publication, strlen(last->publication), &id);
-    bool hashed = firestore_id_word(id.bytes, id.length, &id) < 0; /* it cannot be read back */
+    bool hashed = firestore_id_is_hash(id.bytes, id.length); /* it cannot be read back */
     buf_fini(&id);
     if (hashed) {
         buf_append_text(w->out, ",\"key\":{\"stringValue\":");

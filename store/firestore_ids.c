@@ -5,7 +5,6 @@
 #include "firestore_ids.h"
 
 #include <openssl/evp.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -81,13 +80,18 @@ static char unescape(const char *text, size_t left)
     return 0;
 }
 
+bool firestore_id_is_hash(const char *id, size_t length)
+{
+    return length >= 2 && memcmp(id, HASH, 2) == 0;
+}
+
 int firestore_id_word(const char *id, size_t length, struct buf *out)
 {
     size_t start = out->length;
 
     if (is_plain(id, length))
         return buf_append(out, id, length);
-    if (length == 0 || id[0] != MARK[0] || (length > 1 && id[1] == HASH[1]))
+    if (length == 0 || id[0] != MARK[0] || firestore_id_is_hash(id, length))
         return ERR_INPUT;
     for (size_t i = 1; i < length; i++) {
         char byte = id[i];

@@ -3,6 +3,7 @@
 #ifndef NEWSMILL_FIRESTORE_IDS_H
 #define NEWSMILL_FIRESTORE_IDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/buf.h"
@@ -15,6 +16,9 @@
  * it.) What is then still longer than 1500 bytes becomes "~#" and the SHA-256 of the word in hex.
  * Returns 0 or ERR_LIMIT. */
 int firestore_id(const char *word, size_t length, struct buf *out);
+
+/* Whether an id is a hash, from which its word cannot be had. */
+bool firestore_id_is_hash(const char *id, size_t length);
 
 /* Appends the word of an id. Returns 0, ERR_INPUT where the id is a hash or none of ours, or
  * ERR_LIMIT. */
