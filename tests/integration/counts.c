@@ -25,7 +25,8 @@ static const char *const odd_words[] = {"ap/reuters", ".",
                                         "a b",        "a#b",
                                         "____",       "\xf0\x9f\x98\x80",
                                         "a`b",        "'"};
-static const char *const publications[] = {"bbc", "reuters / ap", "the \"times\"", "..", "50%"};
+static const char *const publications[] = {"bbc", "reuters / ap", "the \"times\"",
+                                           "..",  "50%",          "wire: asia"};
 /* Further keys of so many bytes, each once as an id that stands for itself and once with a slash.
  */
 static const size_t key_lengths[] = {1, 31, 32, 200, 1500};
