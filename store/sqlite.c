@@ -32,6 +32,11 @@ int sqlite_error(const struct sqlite_store *s, struct err *e)
 
     if (code == SQLITE_NOTADB)
         return err_set(e, ERR_CONFIG, "%s is damaged or not an SQLite file", s->path);
+    if (code == SQLITE_READONLY && sqlite3_db_readonly(s->db, "main") == 1)
+        return err_set(e, ERR_AGAIN,
+                       "%s: its -shm file is missing, and this user may not make it: start the"
+                       " savers, or read as their user",
+                       s->path);
     return err_set(e, ERR_AGAIN, "%s: %s", s->path, sqlite3_errmsg(s->db));
 }
 
@@ -105,7 +110,7 @@ static int connect_file(struct sqlite_store *s, int writable, struct err *e)
 static int use_wal(struct sqlite_store *s, struct err *e)
 {
     sqlite3_stmt *statement;
-    int is_wal = 0;
+    int is_wal = 0, keep = 1;
 
     if (sqlite3_prepare_v2(s->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) != SQLITE_OK)
         return sqlite_error(s, e);
@@ -118,8 +123,12 @@ static int use_wal(struct sqlite_store *s, struct err *e)
                        "store.path %s: SQLite cannot share memory on this file system", s->path);
     if (sqlite3_exec(s->db,
                      "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;"
-                     "PRAGMA wal_autocheckpoint = 4000",
+                     "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 0",
                      NULL, NULL, NULL) != SQLITE_OK)
+        return sqlite_error(s, e);
+    /* The last to close leaves the -wal (empty: there is a limit) and -shm files behind: who may
+     * only read cannot make them, and without them cannot read. */
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep) != SQLITE_OK)
         return sqlite_error(s, e);
     return 0;
 }

@@ -28,6 +28,7 @@ void suite_rules(void);
 void suite_save(void);
 void suite_store(void);
 void suite_store_crash(void);
+void suite_store_readers(void);
 void suite_strings(void);
 void suite_tally(void);
 void suite_tokenizer(void);
@@ -62,6 +63,7 @@ static const struct test_suite suites[] = {
     {"save", suite_save},
     {"store", suite_store},
     {"store_crash", suite_store_crash},
+    {"store_readers", suite_store_readers},
     {"strings", suite_strings},
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
