@@ -29,6 +29,7 @@ void suite_save(void);
 void suite_store(void);
 void suite_store_crash(void);
 void suite_store_readers(void);
+void suite_store_wal(void);
 void suite_strings(void);
 void suite_tally(void);
 void suite_tokenizer(void);
@@ -64,6 +65,7 @@ static const struct test_suite suites[] = {
     {"store", suite_store},
     {"store_crash", suite_store_crash},
     {"store_readers", suite_store_readers},
+    {"store_wal", suite_store_wal},
     {"strings", suite_strings},
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
