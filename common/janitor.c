@@ -81,6 +81,8 @@ static void on_metrics(struct evhttp_request *request, void *context)
 
     buf_init(&text, METRICS_MAX_BYTES);
     metrics_write(&view, &text);
+    if (j->role->metrics)
+        j->role->metrics(j->child->conf, &text);
     evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
                       "text/plain; version=0.0.4; charset=utf-8");
     struct evbuffer *body = evhttp_request_get_output_buffer(request);

@@ -91,6 +91,7 @@ static void test_metrics(void)
     expect(workers, "\nnewsmill_queue_items{list=\"articles\",place=\"waiting\"} 0\n");
     expect(savers, "\nnewsmill_batches_total 1\n");
     expect(savers, "\nnewsmill_redis_up 1\n");
+    expect(savers, "\nnewsmill_store_wal_bytes ");
     expect(farm.gateway_port,
            "\nnewsmill_http_requests_total{route=\"/post/enqueue\",class=\"2xx\"} 1\n");
     expect_form(workers);

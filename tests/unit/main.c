@@ -31,6 +31,8 @@ void suite_rules(void);
 void suite_save(void);
 void suite_store(void);
 void suite_store_crash(void);
+void suite_store_readers(void);
+void suite_store_wal(void);
 void suite_strings(void);
 void suite_failing(void);
 void suite_suites(void);
@@ -71,6 +73,8 @@ static const struct test_suite suites[] = {
     {"save", suite_save},
     {"store", suite_store},
     {"store_crash", suite_store_crash},
+    {"store_readers", suite_store_readers},
+    {"store_wal", suite_store_wal},
     {"strings", suite_strings},
     {"suites", suite_suites},
     {".failing", suite_failing},
