@@ -26,6 +26,7 @@ void suite_queue(void);
 void suite_metrics(void);
 void suite_restarts(void);
 void suite_roles(void);
+void suite_scripts(void);
 void suite_slow(void);
 void suite_strict(void);
 void suite_upload(void);
@@ -37,6 +38,7 @@ void suite_ways(void);
 
 static const struct test_suite suites[] = {
     {"queue", suite_queue},
+    {"scripts", suite_scripts},
     {"gateway", suite_gateway},
     {"gather", suite_gather},
     {"bulk", suite_bulk},

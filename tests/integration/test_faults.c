@@ -111,7 +111,7 @@ static void begin_loading(void)
     char rewritten[] = "aof_base_size:2"; /* 2nn,nnn bytes, not 89 */
     CU_ASSERT(wait_until("the log to be rewritten", 10000, bgsave_ended, rewritten));
     redis_stop(&faults.farm.redis);
-    proc_start(&faults.farm.redis.proc, "redis-server", NULL, args);
+    proc_start(&faults.farm.redis.proc, "deploy/redis-server", NULL, args);
 }
 
 static bool pongs(void *context)
