@@ -22,6 +22,7 @@ void suite_model_check(void);
 void suite_mutated(void);
 void suite_openapi(void);
 void suite_original(void);
+void suite_orphans(void);
 void suite_queue(void);
 void suite_metrics(void);
 void suite_restarts(void);
@@ -63,6 +64,7 @@ static const struct test_suite suites[] = {
     {"cli", suite_cli},
     {"model_check", suite_model_check},
     {"dead", suite_dead},
+    {"orphans", suite_orphans},
     {"farm", suite_farm},
     {"faults", suite_faults},
     {"ways", suite_ways},

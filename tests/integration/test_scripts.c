@@ -182,6 +182,30 @@ static void test_renew(void)
     CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 6);
 }
 
+static bool run_sweep(const char *script)
+{
+    redis_int(&redis, "ZREM newsmill:owners " OWNER);
+    return redis_int(&redis,
+                     "EVAL %s 4 newsmill:articles newsmill:articles:hold:" OWNER
+                     " newsmill:owners newsmill:stats " OWNER " returned",
+                     script) >= 0;
+}
+
+static void test_sweep(void)
+{
+    cut_everywhere("common/sweep.lua", run_sweep);
+    CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 6);
+    char *script = script_cut_after("common/sweep.lua", MOST_COMMAND);
+    prepare(); /* here the owner is registered */
+    CU_ASSERT_EQUAL(redis_int(&redis,
+                              "EVAL %s 4 newsmill:articles newsmill:articles:hold:" OWNER
+                              " newsmill:owners newsmill:stats " OWNER " returned",
+                              script),
+                    0);
+    CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 2);
+    free(script);
+}
+
 /* What other programs wrote into the hash of strikes, or in its place, keeps nobody out. */
 static void test_spoilt_attempts(void)
 {
@@ -257,6 +281,7 @@ void suite_scripts(void)
     CU_add_test(s, "enter, cut after each command", test_enter);
     CU_add_test(s, "leave, cut after each command", test_leave);
     CU_add_test(s, "renew, cut after each command", test_renew);
+    CU_add_test(s, "sweep, cut after each command; of registered owners nothing", test_sweep);
     CU_add_test(s, "a spoilt hash of strikes keeps nobody out", test_spoilt_attempts);
     CU_add_test(s, "keys of a wrong type touch nothing", test_wrong_types);
 }
