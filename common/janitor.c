@@ -17,8 +17,10 @@
 #include "metrics.h"
 #include "rds_advice.h"
 #include "stop.h"
+#include "sweep.h"
 
-#define ROUND_MS          3000 /* a lease is 15 s: four rounds may fail */
+#define ROUND_MS          3000  /* a lease is 15 s: four rounds may fail */
+#define SWEEP_MS          15000 /* from the end of one look at all keys to the next one's start */
 #define METRICS_MAX_BYTES 65536
 #define BUSY_TIMEOUT_MS   1000
 
@@ -28,6 +30,9 @@ struct janitor {
     struct queue *queue;
     struct queue_state state;
     bool seen; /* state is of the last round */
+    struct sweep sweep;
+    int64_t sweep_at_ms; /* when its next step is due */
+    bool sweep_failed;   /* said so in the log */
     struct event_base *base;
 };
 
@@ -40,6 +45,34 @@ static bool is_live(const struct janitor *j, const struct slot *slot)
     if (slot->number == SLOTS_JANITOR || slot->pid <= 0 || !*slot->owner)
         return false;
     return hang_ms == 0 || clock_ms() - slot->beat_ms <= hang_ms;
+}
+
+static int on_orphan(void *context, const char *key, const char *owner, long long items,
+                     struct err *e)
+{
+    struct janitor *j = context;
+
+    if (sweep_give_back(j->sweep.rds, j->sweep.prefix, key, &items, e) < 0)
+        return e->code;
+    if (items)
+        log_warn("hold.orphaned", "owner=\"%s\" items=%lld", owner, items);
+    return 0;
+}
+
+/* One step a round: a look at all keys may take as long as there are keys. */
+static void sweep(struct janitor *j)
+{
+    struct err e;
+
+    if (clock_ms() < j->sweep_at_ms)
+        return;
+    j->sweep.rds = queue_connection(j->queue);
+    int more = sweep_step(&j->sweep, &e);
+    if (more < 0 && !j->sweep_failed)
+        log_warn("sweep.failed", "reason=\"%s\" advice=\"%s\"", e.text, rds_advice(e.text));
+    j->sweep_failed = more < 0;
+    if (more <= 0)
+        j->sweep_at_ms = clock_ms() + SWEEP_MS;
 }
 
 static void on_round(evutil_socket_t fd, short what, void *context)
@@ -62,6 +95,7 @@ static void on_round(evutil_socket_t fd, short what, void *context)
         if (j->state.taken_over)
             log_warn("lease.ended", "owners=%lld items=%lld", j->state.taken_over,
                      j->state.returned);
+        sweep(j);
     } else if (was_seen || !atomic_load(&child->slot->ready)) {
         log_warn("redis.away", "reason=\"%s\" advice=\"%s\"", e.text, rds_advice(e.text));
     }
@@ -162,6 +196,10 @@ int janitor_run(const struct role *role, const struct role_child *child)
         log_error("setup.failed", "reason=\"%s\"", e.text);
         return 2;
     }
+    j.sweep = (struct sweep){.prefix = conf->redis.queue,
+                             .list = workers ? "articles" : "results",
+                             .found = on_orphan,
+                             .context = &j};
     j.base = event_base_new();
     struct event *round = event_new(j.base, -1, EV_PERSIST, on_round, &j);
     struct event *stop = event_new(j.base, stop_fd(), EV_READ, on_stop, j.base);

@@ -23,11 +23,13 @@ void suite_mutated(void);
 void suite_openapi(void);
 void suite_original(void);
 void suite_planted(void);
+void suite_orphans(void);
 void suite_queue(void);
 void suite_metrics(void);
 void suite_ready(void);
 void suite_restarts(void);
 void suite_roles(void);
+void suite_scripts(void);
 void suite_slow(void);
 void suite_strict(void);
 void suite_upload(void);
@@ -39,6 +41,7 @@ void suite_ways(void);
 
 static const struct test_suite suites[] = {
     {"queue", suite_queue},
+    {"scripts", suite_scripts},
     {"gateway", suite_gateway},
     {"gather", suite_gather},
     {"bulk", suite_bulk},
@@ -64,6 +67,7 @@ static const struct test_suite suites[] = {
     {"cli", suite_cli},
     {"model_check", suite_model_check},
     {"dead", suite_dead},
+    {"orphans", suite_orphans},
     {"farm", suite_farm},
     {"faults", suite_faults},
     {"ways", suite_ways},
