@@ -196,8 +196,8 @@ int janitor_run(const struct role *role, const struct role_child *child)
         log_error("setup.failed", "reason=\"%s\"", e.text);
         return 2;
     }
-    j.sweep = (struct sweep){.prefix = conf->redis.queue,
-                             .list = workers ? "articles" : "results",
+    j.sweep = (struct sweep){.prefix = child->conf->redis.queue,
+                             .list = role->list == QUEUE_ARTICLES ? "articles" : "results",
                              .found = on_orphan,
                              .context = &j};
     j.base = event_base_new();
