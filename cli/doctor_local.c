@@ -70,7 +70,7 @@ static void check_directory(struct doctor_report *report, const char *name, cons
     enum doctor_level level = room < DISK_BAD_BYTES    ? DOCTOR_BAD
                               : room < DISK_WARN_BYTES ? DOCTOR_WARN
                                                        : DOCTOR_OK;
-    if (access(path, W_OK) < 0)
+    if (level != DOCTOR_BAD && access(path, W_OK) < 0)
         ADD(DOCTOR_WARN, name, "see that the user of the roles may write there",
             "%s may not be written by this user", path);
     else
