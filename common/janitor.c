@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "log.h"
 #include "metrics.h"
+#include "own_host.h"
 #include "rds_advice.h"
 #include "stop.h"
 #include "sweep.h"
@@ -31,8 +32,9 @@ struct janitor {
     struct queue_state state;
     bool seen; /* state is of the last round */
     struct sweep sweep;
-    int64_t sweep_at_ms; /* when its next step is due */
-    bool sweep_failed;   /* said so in the log */
+    int64_t sweep_at_ms;  /* when its next step is due */
+    bool sweep_failed;    /* said so in the log */
+    struct own_host host; /* of /metrics */
     struct event_base *base;
 };
 
@@ -113,6 +115,12 @@ static void on_metrics(struct evhttp_request *request, void *context)
     };
     struct buf text;
 
+    if (j->host.loopback &&
+        !own_host_matches(&j->host, "",
+                          evhttp_find_header(evhttp_request_get_input_headers(request), "Host"))) {
+        evhttp_send_reply(request, 403, "Forbidden", NULL);
+        return;
+    }
     buf_init(&text, METRICS_MAX_BYTES);
     metrics_write(&view, &text);
     if (j->role->metrics)
@@ -176,8 +184,9 @@ static struct evhttp *serve_metrics(struct janitor *j)
     if (j->child->metrics_fd < 0)
         return NULL;
     struct evhttp *http = evhttp_new(j->base);
-    if (!http || evhttp_accept_socket(http, j->child->metrics_fd) < 0)
-        panic("evhttp_accept_socket");
+    if (!http || evhttp_accept_socket(http, j->child->metrics_fd) < 0 ||
+        own_host_find(j->child->metrics_fd, &j->host) < 0)
+        panic("evhttp_accept_socket: %s", strerror(errno));
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     evhttp_set_timeout(http, 10);
     evhttp_set_max_headers_size(http, 8192);

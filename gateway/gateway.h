@@ -5,6 +5,7 @@
 #include "board.h"
 #include "clients.h"
 #include "common/conf.h"
+#include "common/own_host.h"
 #include "common/slots.h"
 #include "drain.h"
 #include "http.h"
@@ -17,7 +18,7 @@ struct gather;
 struct gateway {
     const struct conf *conf;
     struct clients *clients; /* where no key is asked for, Host must be this machine's */
-    const char *own_host;    /* the address that it listens on, as Host has it */
+    const struct own_host *own_host;
     struct board *board;
     struct board_process *page;    /* of this process */
     struct access_log *access_log; /* NULL: off */

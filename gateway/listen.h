@@ -2,15 +2,12 @@
 #ifndef NEWSMILL_GATEWAY_LISTEN_H
 #define NEWSMILL_GATEWAY_LISTEN_H
 
-#include <stdbool.h>
-
 #include "common/err.h"
+#include "common/own_host.h"
 
 struct listen_socket {
     int fd;
-    bool loopback; /* only this machine can reach it */
-    char host[64]; /* its address as Host has it, without the port: "127.0.0.1", "[::1]"; "" for a
-                      Unix socket */
+    struct own_host host;
 };
 
 /* Opens a non-blocking listening socket, or takes the one that systemd hands over (LISTEN_FDS, see

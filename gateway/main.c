@@ -81,7 +81,7 @@ static int check_clients(const struct conf *conf, const struct shared *shared, s
     if (clients_need_key(shared->clients))
         log_info("keys.loaded", "file=%s keys=%zu", conf->gateway.keys_file,
                  clients_count(shared->clients));
-    else if (!shared->socket.loopback)
+    else if (!shared->socket.host.loopback)
         return err_set(e, ERR_CONFIG,
                        "gateway.address = %s can be reached from other machines: that needs a "
                        "gateway.keys_file (newsmill key new NAME makes a key)",
@@ -257,7 +257,7 @@ static int run(const struct role_child *child)
     c.gateway =
         (struct gateway){.conf = conf,
                          .clients = shared->clients,
-                         .own_host = shared->socket.host,
+                         .own_host = &shared->socket.host,
                          .board = shared->board,
                          .page = page,
                          .access_log = access_log_open(conf->gateway.access_log, &page->log_lost),

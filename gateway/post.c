@@ -44,16 +44,24 @@ bool post_check_key(struct http_exchange *x)
     return false;
 }
 
-char *post_memory(const struct gateway *g, const struct http_exchange *x)
+char *post_memory(const struct gateway *g, struct http_exchange *x)
 {
     const char *key = head_find(http_head(x), KEY_HEADER);
+    const struct board_client *client = http_tag(x)->client;
     char hex[DIGEST_HEX_LENGTH + 1];
 
     if (!key)
         return NULL;
     size_t size = strlen(g->idempotency) + sizeof hex;
     char *name = xmalloc(size);
-    digest_hex(key, strlen(key), hex);
+    struct digest *digest = digest_new();
+    if (client && *client->name) {
+        digest_add(digest, client->name, strlen(client->name));
+        digest_add(digest, "\n", 1); /* neither can have one */
+    }
+    digest_add(digest, key, strlen(key));
+    digest_take(digest, hex);
+    digest_free(digest);
     snprintf(name, size, "%s%s", g->idempotency, hex);
     return name;
 }

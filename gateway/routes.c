@@ -101,30 +101,12 @@ static bool takes(const struct route *route, const char *method)
     return false;
 }
 
-/* A name of this machine, with any port: a page of another site that has its name resolved to this
- * machine (DNS rebinding) sends that name. */
-static bool is_own_host(const struct gateway *g, const char *host)
-{
-    const char *const own[] = {"localhost", "127.0.0.1", "[::1]",
-                               "0.0.0.0", /* where the original's uploader posts to */
-                               "[::]",      g->own_host, g->conf->gateway.address};
-
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        size_t length = strlen(own[i]);
-        if (length == 0 || strncasecmp(host, own[i], length) != 0)
-            continue;
-        const char *port = host + length;
-        if (!*port || (*port == ':' && strspn(port + 1, "0123456789") == strlen(port + 1)))
-            return true;
-    }
-    return false;
-}
-
 /* Of a request without a key. Every browser sends a Host, so HTTP/1.0 without one is no page of
  * another site: it is a load balancer's check, and gets what is open to all. */
 static bool is_for_us(const struct gateway *g, const struct head *head, const struct route *route)
 {
-    return head->host ? is_own_host(g, head->host) : route && !route->needs_key;
+    return head->host ? own_host_matches(g->own_host, g->conf->gateway.address, head->host)
+                      : route && !route->needs_key;
 }
 
 /* OPTIONS, of a path or of the server as a whole. No key is asked for: a browser's preflight has

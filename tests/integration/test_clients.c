@@ -210,6 +210,59 @@ static void test_expiry(void)
     finish();
 }
 
+/* --- Idempotency-Keys --- */
+
+static long post_again(const char *path, const char *key, const char *content)
+{
+    const char *headers[] = {JSON, key, "Idempotency-Key: same", NULL};
+    bool bulk = strcmp(path, "/post/bulk") == 0;
+    char body[128];
+
+    int length = snprintf(body, sizeof body, "%s{\"content\":\"%s\",\"publication\":\"p\"}%s",
+                          bulk ? "[" : "", content, bulk ? "]" : "");
+    http_free(&answer);
+    http_request(farm.gateway_port, "POST", path, headers, body, (size_t)length, &answer);
+    return answer.status;
+}
+
+static bool is_replayed(void)
+{
+    return strstr(answer.headers, "\r\nIdempotency-Replayed: true\r\n");
+}
+
+/* Another client's Idempotency-Key neither answers for mine nor stands in its way. */
+static void test_idempotency_keys(void)
+{
+    static const char *const paths[] = {"/post/enqueue", "/post/bulk"};
+    char ann[128], bob[128], bearer[192];
+
+    begin();
+    make_key("ann", ann);
+    make_key("bob", bob);
+    farm_start_gateway(&farm);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", strchr(ann, ' ') + 1);
+    for (int i = 0; i < 2; i++) {
+        long good = i == 0 ? 201 : 200;
+        CU_ASSERT_EQUAL(post_again(paths[i], ann, "one"), good);
+        CU_ASSERT_EQUAL(post_again(paths[i], bob, "two"), good);
+        CU_ASSERT_FALSE(is_replayed());
+        CU_ASSERT_EQUAL(post_again(paths[i], bearer, "one"), good);
+        CU_ASSERT_TRUE(is_replayed());
+        CU_ASSERT_EQUAL(post_again(paths[i], bob, "one"), 422);
+        CU_ASSERT_EQUAL(redis_int(&farm.redis, "DEL newsmill:articles"), 1);
+        redis_int(&farm.redis, "EVAL %s 0",
+                  "for _, key in ipairs(redis.call('KEYS', 'newsmill:idem:*')) do\n"
+                  "    redis.call('DEL', key)\n"
+                  "end");
+        CU_ASSERT_EQUAL(post_again(paths[i], ann, "one"), good);
+        CU_ASSERT_EQUAL(post_again(paths[i], bob, "one"), good);
+        CU_ASSERT_FALSE(is_replayed());
+        CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:articles"), 2);
+        redis_int(&farm.redis, "FLUSHALL");
+    }
+    finish();
+}
+
 /* --- rates --- */
 
 /* Posts so many, each on a connection of its own, and counts what was answered. */
@@ -312,6 +365,7 @@ void suite_clients(void)
     CU_add_test(suite, "keys, and files that change", test_keys);
     CU_add_test(suite, "names of keys in the metrics, over reloads", test_names);
     CU_add_test(suite, "a key that expires", test_expiry);
+    CU_add_test(suite, "Idempotency-Keys belong to a key", test_idempotency_keys);
     CU_add_test(suite, "articles a second", test_rate);
     CU_add_test(suite, "a bulk beyond the burst is owed for", test_debt);
     CU_add_test(suite, "articles a second without keys", test_rate_without_keys);

@@ -160,6 +160,40 @@ static void test_port_taken(void)
     harness_end();
 }
 
+static long get_with(int port, const char *host)
+{
+    struct http_answer answer;
+
+    http_request(port, "GET", "/metrics", (const char *[]){host, NULL}, NULL, 0, &answer);
+    long status = answer.status;
+    http_free(&answer);
+    return status;
+}
+
+/* On loopback every role takes requests to this machine's own names alone: a page of another site
+ * has the name of that site resolved to this machine. */
+static void test_hosts(void)
+{
+    farm_init(&farm);
+    farm_start_gateway(&farm);
+    farm_start_savers(&farm);
+    int ports[] = {farm.gateway_port, port_of("NEWSMILL_SAVERS_METRICS_PORT")};
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(get_with(ports[i], "Host: localhost:9102"), 200);
+        CU_ASSERT_EQUAL(get_with(ports[i], "Host: 127.0.0.1"), 200);
+        CU_ASSERT_EQUAL(get_with(ports[i], "Host: evil.example"), 403);
+        CU_ASSERT_EQUAL(get_with(ports[i], "Host: localhost.evil.example:9102"), 403);
+    }
+    CU_ASSERT_EQUAL(proc_stop(&farm.savers, SIGTERM, 20000), 0);
+    farm_set(&farm, "SAVERS_METRICS_ADDRESS", "0.0.0.0"); /* whoever can reach it may have it */
+    farm_start_savers(&farm);
+    CU_ASSERT_EQUAL(get_with(ports[1], "Host: farm.example:9102"), 200);
+    CU_ASSERT_EQUAL(proc_stop(&farm.savers, SIGTERM, 20000), 0);
+    CU_ASSERT_EQUAL(proc_stop(&farm.gateway, SIGTERM, 20000), 0);
+    redis_stop(&farm.redis);
+    harness_end();
+}
+
 void suite_metrics(void);
 
 void suite_metrics(void)
@@ -168,4 +202,5 @@ void suite_metrics(void)
 
     CU_add_test(suite, "figures and form of all roles", test_metrics);
     CU_add_test(suite, "a port that is taken", test_port_taken);
+    CU_add_test(suite, "own hosts alone", test_hosts);
 }

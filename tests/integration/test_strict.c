@@ -122,6 +122,19 @@ static const struct strict_case good[] = {
          "201 200 422 201 200 open"),
     CASE("pipelined behind a body it need not read",
          "GET /livez HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello" LIVE, "200 end"),
+    /* A body that a route has no use for is not waited for, nor kept. */
+    CASE("a long body for /readyz",
+         "GET /readyz HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n", "200 end"),
+    CASE("chunks for /readyz",
+         "GET /readyz HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\n", "200 end"),
+    CASE("a body for /metrics", "GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n",
+         "200 end"),
+    CASE("a body for /docs", "HEAD /docs HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n",
+         "200 end"),
+    CASE("a body for OPTIONS",
+         "OPTIONS /post/enqueue HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n", "204 end"),
+    CASE("a body for nothing", "POST /nothing HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n",
+         "404 end"),
 };
 
 static const struct strict_case heads[] = {
