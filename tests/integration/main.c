@@ -3,6 +3,7 @@
 
 void suite_access_log(void);
 void suite_activation(void);
+void suite_backup(void);
 void suite_bulk(void);
 void suite_bulk_again(void);
 void suite_bulk_strain(void);
@@ -39,6 +40,7 @@ static const struct test_suite suites[] = {
     {"queue", suite_queue},
     {"gateway", suite_gateway},
     {"gather", suite_gather},
+    {"backup", suite_backup},
     {"bulk", suite_bulk},
     {"bulk_again", suite_bulk_again},
     {"bulk_strain", suite_bulk_strain},
