@@ -33,6 +33,7 @@ void suite_upload(void);
 void suite_upload_https(void);
 void suite_upload_inputs(void);
 void suite_upload_later(void);
+void suite_upload_names(void);
 void suite_upload_resume(void);
 void suite_ways(void);
 
@@ -56,6 +57,7 @@ static const struct test_suite suites[] = {
     {"restarts", suite_restarts},
     {"original", suite_original},
     {"upload", suite_upload},
+    {"upload_names", suite_upload_names},
     {"upload_resume", suite_upload_resume},
     {"upload_inputs", suite_upload_inputs},
     {"upload_https", suite_upload_https},
