@@ -53,6 +53,34 @@ uint64_t store_writes(const struct store *s);
  * log grows as long as somebody reads one moment. Opens nothing. */
 int64_t store_wal_bytes(const struct conf *conf);
 
+/* --- backup and restore: of a store that is a file of ours ---------------------------------------
+ */
+
+#define STORE_MAX_PATH_BYTES 4096
+
+struct store_state {
+    bool known; /* false: it could not be read, and all else is 0 */
+    uint64_t articles;
+    uint64_t batches; /* that it remembers: those of a month */
+    int64_t last_ms;  /* when it counted the last batch, in ms since 1970; 0: none */
+};
+
+/* Writes one moment of the store to a new file `path`, while savers run. Returns 0, ERR_AGAIN or
+ * ERR_CONFIG (there is such a file; the kind of store has no backup; the store is damaged). */
+int store_backup(const struct conf *conf, const char *path, struct store_state *out, struct err *e);
+
+struct store_restored {
+    struct store_state before, after;
+    uint64_t lost_batches;           /* counted before and not in the backup; 0 if not known */
+    char kept[STORE_MAX_PATH_BYTES]; /* the file of before; "": there was none */
+};
+
+/* Makes the counts and markers those of the backup `path`, in one transaction. What was there is
+ * kept beside it first. Savers must not run: a batch that one of them counts meanwhile would be
+ * lost. Returns 0, ERR_AGAIN or ERR_CONFIG; then the store is as before. */
+int store_restore(const struct conf *conf, const char *path, struct store_restored *out,
+                  struct err *e);
+
 struct store_publication {
     const char *key, *name;
     uint64_t articles;

@@ -30,6 +30,7 @@ void suite_rows(void);
 void suite_rules(void);
 void suite_save(void);
 void suite_store(void);
+void suite_store_backup(void);
 void suite_store_crash(void);
 void suite_store_readers(void);
 void suite_store_wal(void);
@@ -72,6 +73,7 @@ static const struct test_suite suites[] = {
     {"rules", suite_rules},
     {"save", suite_save},
     {"store", suite_store},
+    {"store_backup", suite_store_backup},
     {"store_crash", suite_store_crash},
     {"store_readers", suite_store_readers},
     {"store_wal", suite_store_wal},
