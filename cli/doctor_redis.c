@@ -11,6 +11,7 @@
 #include "cli/redis_look.h"
 #include "cli/snapshot.h"
 #include "common/clock.h"
+#include "common/default_user.h"
 #include "common/rds_advice.h"
 #include "common/sweep.h"
 
@@ -248,6 +249,26 @@ static void check_holds(struct doctor_report *report, struct rds *rds)
         ADD(DOCTOR_OK, "redis.holds", "", "every hold has an owner");
 }
 
+static void check_default_user(struct doctor_report *report, struct rds *rds)
+{
+    struct err e;
+
+    switch (default_user_look(rds, &e)) {
+    case DEFAULT_USER_SAFE:
+        ADD(DOCTOR_OK, "redis.default_user", "", "it may do all, as reading the log back needs");
+        break;
+    case DEFAULT_USER_UNSAFE:
+        ADD(DOCTOR_BAD, "redis.default_user", DEFAULT_USER_ADVICE,
+            "the user \"default\" may not do all");
+        break;
+    case DEFAULT_USER_UNKNOWN:
+        ADD(DOCTOR_WARN, "redis.default_user",
+            "give redis.user +acl|getuser, or see that the user \"default\" has ~* &* +@all", "%s",
+            e.text);
+        break;
+    }
+}
+
 /* --- rights -------------------------------------------------------------------------------------
  */
 
@@ -356,6 +377,7 @@ static void check_all(struct doctor_report *report, struct rds *rds)
     check_latency(report, rds);
     check_clock(report, rds);
     check_holds(report, rds);
+    check_default_user(report, rds);
     check_rights(report, rds);
 }
 
