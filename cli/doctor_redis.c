@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/console.h"
 #include "cli/doctor_report.h"
@@ -203,7 +202,6 @@ static void check_latency(struct doctor_report *report, struct rds *rds)
 
 static void check_clock(struct doctor_report *report, struct rds *rds)
 {
-    struct timespec now;
     int64_t redis_ms;
     struct err e;
 
@@ -211,14 +209,17 @@ static void check_clock(struct doctor_report *report, struct rds *rds)
         ADD(DOCTOR_BAD, "redis.clock", rds_advice(e.text), "%s", e.text);
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t ahead_ms = redis_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    bool far = ahead_ms > CLOCK_WARN_MS || ahead_ms < -CLOCK_WARN_MS;
-    ADD(far ? DOCTOR_WARN : DOCTOR_OK, "redis.clock",
-        far ? "let both keep time by NTP: leases are safe, but ends of keys and tokens are not"
-            : "",
-        "Redis is %" PRId64 " ms %s this machine", ahead_ms < 0 ? -ahead_ms : ahead_ms,
-        ahead_ms < 0 ? "behind" : "ahead of");
+    int64_t ahead_ms = redis_ms - clock_wall_ms(), apart_ms = llabs(ahead_ms);
+    bool far = apart_ms > CLOCK_WARN_MS, untrusted = apart_ms > CLOCK_TRUST_MS;
+    ADD(untrusted ? DOCTOR_BAD
+        : far     ? DOCTOR_WARN
+                  : DOCTOR_OK,
+        "redis.clock",
+        untrusted ? "let both keep time by NTP: until then savers forget no marker of a batch and "
+                    "refuse none for its age"
+        : far ? "let both keep time by NTP: leases are safe, but ends of keys and tokens are not"
+              : "",
+        "Redis is %" PRId64 " ms %s this machine", apart_ms, ahead_ms < 0 ? "behind" : "ahead of");
 }
 
 /* --- holds --------------------------------------------------------------------------------------
