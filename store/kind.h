@@ -33,6 +33,7 @@ struct store_kind {
 /* The first member of every implementation's own struct. */
 struct store {
     const struct store_kind *kind;
+    int64_t redis_ms; /* see store_set_time() */
 };
 
 extern const struct store_kind store_sqlite, store_none, store_firestore;

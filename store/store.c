@@ -36,6 +36,11 @@ void store_close(struct store *s)
         s->kind->close(s);
 }
 
+void store_set_time(struct store *s, int64_t redis_ms)
+{
+    s->redis_ms = redis_ms;
+}
+
 enum store_outcome store_apply(struct store *s, const struct batch *batch, struct err *why)
 {
     return s->kind->apply(s, batch, why);

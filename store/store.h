@@ -27,6 +27,11 @@ int store_check(const struct conf *conf, struct err *e);
 int store_open(const struct conf *conf, int writable, struct store **out, struct err *e);
 void store_close(struct store *s);
 
+/* Tells a store what time it is for its next batches: Redis' time, by which batches are dated, in
+ * ms. 0, as after the open: nobody knows, so that no batch is refused for its age and no marker is
+ * forgotten. */
+void store_set_time(struct store *s, int64_t redis_ms);
+
 /* Applies a batch in one transaction together with a marker of its id. `why` explains AGAIN and
  * REJECTED. */
 enum store_outcome store_apply(struct store *s, const struct batch *batch, struct err *why);

@@ -29,6 +29,7 @@ void suite_queue(void);
 void suite_metrics(void);
 void suite_ready(void);
 void suite_restarts(void);
+void suite_redis_start(void);
 void suite_roles(void);
 void suite_scripts(void);
 void suite_slow(void);
@@ -44,6 +45,7 @@ void suite_ways(void);
 static const struct test_suite suites[] = {
     {"queue", suite_queue},
     {"scripts", suite_scripts},
+    {"redis_start", suite_redis_start},
     {"gateway", suite_gateway},
     {"gather", suite_gather},
     {"backup", suite_backup},
