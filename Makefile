@@ -8,9 +8,10 @@ OUT  := build/$(MODE)
 OBJ  := $(OUT)/obj
 
 MODE_FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
-MODE_FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# With clang: gcc's UBSan cannot report to a file (see tests/with-findings).
+MODE_FLAGS_asan    := -O1 -DNEWSMILL_SANITIZED -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 MODE_FLAGS_debug   := -O0
-MODE_FLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_FLAGS_fuzz    := -O1 -DNEWSMILL_SANITIZED -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifeq ($(MODE_FLAGS_$(MODE)),)
 $(error MODE=$(MODE) is not one of release, asan, debug, fuzz)
 endif

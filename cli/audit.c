@@ -32,14 +32,17 @@ static const struct equation {
 static void print_help(FILE *to)
 {
     fputs(
-        "usage: newsmill audit [--json]\n"
+        "usage: newsmill audit [--repair] [--json]\n"
         "\n"
         "Checks at one moment that everything which was claimed, counted, given back or found "
         "dead\n"
         "adds up, as common/QUEUES.md says; then looks for holds without an owner and for waiting\n"
-        "batches that cannot be read. Changes nothing. Exit code 0 when all is well, else 1.\n"
+        "batches that cannot be read. Exit code 0 when all is well, else 1. Changes nothing "
+        "without\n"
+        "--repair.\n"
         "\n"
-        "  --json       one object: ok, at, sums, findings\n"
+        "  --repair     first give back what is in holds without an owner; safe at any time\n"
+        "  --json       one object: ok, at, repaired, sums, findings\n"
         "  -h, --help   this text\n",
         to);
 }
@@ -80,6 +83,8 @@ static void print_terms(const struct snapshot *s, const char *const *terms)
 
 static void print_text(const struct snapshot *s, const struct audit_findings *f)
 {
+    if (f->repaired)
+        printf("back %lld items were given back from holds without an owner\n", f->repaired);
     for (size_t i = 0; i < EQUATIONS; i++) {
         int64_t left = sum(s, equations[i].left), right = sum(s, equations[i].right);
         fputs(left == right ? "ok   " : "BAD  ", stdout);
@@ -115,7 +120,8 @@ static void print_terms_json(const struct snapshot *s, const char *name, const c
 
 static void print_json(const struct snapshot *s, const struct audit_findings *f, bool ok)
 {
-    printf("{\"ok\":%s,\"at\":%" PRId64 ",\"sums\":[", ok ? "true" : "false", s->at_ms);
+    printf("{\"ok\":%s,\"at\":%" PRId64 ",\"repaired\":%lld,\"sums\":[", ok ? "true" : "false",
+           s->at_ms, f->repaired);
     for (size_t i = 0; i < EQUATIONS; i++) {
         int64_t left = sum(s, equations[i].left), right = sum(s, equations[i].right);
         printf("%s{\"ok\":%s,", i ? "," : "", left == right ? "true" : "false");
@@ -132,15 +138,17 @@ static void print_json(const struct snapshot *s, const struct audit_findings *f,
     printf("],\"finding_count\":%zu,\"batches_read\":%zu}\n", f->count, f->batches_read);
 }
 
-static int audit(struct rds *r, const struct conf *conf, bool json, struct err *e)
+static int audit(struct rds *r, const struct conf *conf, bool repair, bool json, struct err *e)
 {
     struct audit_findings findings = {0};
     struct snapshot s;
     bool ok = true;
 
+    if (repair && audit_search_holds(r, conf, true, &findings, e) < 0)
+        return e->code;
     if (snapshot_take(r, conf, &s, e) < 0)
         return e->code;
-    int code = audit_search_holds(r, conf, &findings, e);
+    int code = audit_search_holds(r, conf, false, &findings, e);
     if (code == 0)
         code = audit_search_batches(r, conf, &findings, e);
     if (code == 0) {
@@ -160,10 +168,12 @@ static int audit(struct rds *r, const struct conf *conf, bool json, struct err *
 
 int audit_main(int argc, char **argv, const struct conf *conf)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"repair", no_argument, NULL, 'r'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct rds *r = NULL;
-    bool json = false;
+    bool json = false, repair = false;
     struct err e;
     int option;
 
@@ -172,15 +182,16 @@ int audit_main(int argc, char **argv, const struct conf *conf)
             print_help(stdout);
             return 0;
         }
-        if (option != 'j')
+        if (option == '?')
             return console_usage(COMMAND, "an unknown option");
-        json = true;
+        json = json || option == 'j';
+        repair = repair || option == 'r';
     }
     if (optind < argc)
         return console_usage(COMMAND, "it takes no argument");
     int code = redis_look_connect(conf, &r, &e);
     if (code == 0)
-        code = audit(r, conf, json, &e);
+        code = audit(r, conf, repair, json, &e);
     rds_close(r);
     return code < 0 ? redis_look_away(COMMAND, &e) : code;
 }

@@ -9,9 +9,8 @@
 
 #include "cli/redis_look.h"
 #include "common/batch.h"
-#include "orphan_lua.h"
+#include "common/sweep.h"
 
-#define SCAN_COUNT    "1000"
 #define CHUNK         16  /* batches in one answer; each has up to a megabyte or two */
 #define MAX_TEXT      512 /* of a finding */
 #define MAX_SHOWN_KEY 200
@@ -40,64 +39,40 @@ void audit_findings_fini(struct audit_findings *f)
 /* --- holds --------------------------------------------------------------------------------------
  */
 
-/* PREFIX:*:hold:*, to free; what a glob would read into the prefix is escaped. */
-static char *make_pattern(const char *prefix)
+struct holds {
+    struct rds *rds;
+    const char *prefix;
+    struct audit_findings *out;
+    bool repair;
+};
+
+static int judge_hold(void *context, const char *key, const char *owner, long long items,
+                      struct err *e)
 {
-    static const char rest[] = ":*:hold:*";
-    char *pattern = xmalloc(2 * strlen(prefix) + sizeof rest), *to = pattern;
+    struct holds *h = context;
 
-    for (; *prefix; *to++ = *prefix++)
-        if (strchr("*?[]^\\", *prefix))
-            *to++ = '\\';
-    memcpy(to, rest, sizeof rest);
-    return pattern;
-}
-
-static int judge_hold(struct rds *r, const char *key, const char *owners,
-                      struct audit_findings *out, struct err *e)
-{
-    const char *mark = strstr(key, ":hold:");
-    struct redisReply *reply;
-
-    if (!mark)
-        return 0;
-    const char *keys[] = {key, owners, NULL}, *words[] = {mark + strlen(":hold:"), NULL};
-    struct redis_look_script script = {.source = orphan_lua, .keys = keys, .words = words};
-    if (redis_look_eval(r, &script, &reply, e) < 0)
-        return e->code;
-    int64_t items = redis_look_number(reply, 0);
-    rds_free_reply(reply);
-    if (items > 0)
-        add(out, "%.*s holds %lld items, but its owner is not registered: nobody gives them back",
-            MAX_SHOWN_KEY, key, (long long)items);
+    (void)owner;
+    if (h->repair) {
+        if (sweep_give_back(h->rds, h->prefix, key, &items, e) < 0)
+            return e->code;
+        h->out->repaired += items;
+    } else {
+        add(h->out,
+            "%.*s holds %lld items, but its owner is not registered: the janitors of running "
+            "roles give them back, and audit --repair at once",
+            MAX_SHOWN_KEY, key, items);
+    }
     return 0;
 }
 
-int audit_search_holds(struct rds *r, const struct conf *conf, struct audit_findings *out,
-                       struct err *e)
+int audit_search_holds(struct rds *r, const struct conf *conf, bool repair,
+                       struct audit_findings *out, struct err *e)
 {
-    char *pattern = make_pattern(conf->redis.queue), *owners = redis_look_key(conf, "owners");
-    char cursor[24] = "0";
-    int code;
+    struct holds holds = {.rds = r, .prefix = conf->redis.queue, .out = out, .repair = repair};
+    struct sweep sweep = {
+        .rds = r, .prefix = conf->redis.queue, .found = judge_hold, .context = &holds};
 
-    do {
-        const char *argv[] = {"SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT};
-        struct redisReply *reply;
-        code = rds_command(r, 6, argv, NULL, 0, &reply, e);
-        if (code < 0)
-            break;
-        const char *next = redis_look_text(redis_look_at(reply, 0), NULL);
-        snprintf(cursor, sizeof cursor, "%s", next ? next : "0");
-        const struct redisReply *found = redis_look_at(reply, 1);
-        for (size_t i = 0; i < redis_look_count(found) && code == 0; i++) {
-            const char *key = redis_look_text(redis_look_at(found, i), NULL);
-            code = key ? judge_hold(r, key, owners, out, e) : 0;
-        }
-        rds_free_reply(reply);
-    } while (code == 0 && strcmp(cursor, "0") != 0);
-    free(pattern);
-    free(owners);
-    return code;
+    return sweep_all(&sweep, e);
 }
 
 /* --- batches ------------------------------------------------------------------------------------

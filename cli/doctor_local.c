@@ -18,6 +18,7 @@
 #define DISK_WARN_BYTES               (1ull << 30)
 #define DISK_BAD_BYTES                (100ull << 20)
 #define KEY_WARN_S                    (14 * 86400)
+#define WAL_WARN_BYTES                (128ll << 20)
 #define HUGE_PAGES                    "/sys/kernel/mm/transparent_hugepage/enabled"
 #define ADD(level, name, advice, ...) doctor_report(report, level, name, advice, __VA_ARGS__)
 
@@ -69,7 +70,7 @@ static void check_directory(struct doctor_report *report, const char *name, cons
     enum doctor_level level = room < DISK_BAD_BYTES    ? DOCTOR_BAD
                               : room < DISK_WARN_BYTES ? DOCTOR_WARN
                                                        : DOCTOR_OK;
-    if (access(path, W_OK) < 0)
+    if (level != DOCTOR_BAD && access(path, W_OK) < 0)
         ADD(DOCTOR_WARN, name, "see that the user of the roles may write there",
             "%s may not be written by this user", path);
     else
@@ -84,6 +85,23 @@ static int end_walk(void *context, const struct store_publication *publication)
 {
     (void)context, (void)publication;
     return 1; /* the first is enough: the store answers */
+}
+
+/* Savers hold it below 64 MiB unless somebody reads one moment for long. */
+static void check_wal(struct doctor_report *report)
+{
+    int64_t bytes = store_wal_bytes(report->conf);
+    char text[CONSOLE_TEXT_BYTES];
+
+    if (bytes < 0)
+        return;
+    if (bytes < WAL_WARN_BYTES)
+        ADD(DOCTOR_OK, "store.wal", "", "%s", console_bytes((uint64_t)bytes, text));
+    else
+        ADD(DOCTOR_WARN, "store.wal",
+            "end the program that reads it for so long: fuser -v names those that have it open",
+            "%s-wal has %s and grows while somebody reads", report->conf->store.path,
+            console_bytes((uint64_t)bytes, text));
 }
 
 static void check_store(struct doctor_report *report)
@@ -112,6 +130,7 @@ static void check_store(struct doctor_report *report)
     else
         ADD(DOCTOR_OK, "store", "", "%s answers", conf->store.kind);
     store_close(store);
+    check_wal(report);
 }
 
 /* --- keys ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "cli/snapshot.h"
 #include "common/clock.h"
 #include "common/rds_advice.h"
+#include "common/sweep.h"
 
 #define PINGS                         5
 #define SLOW_PING_US                  10000
@@ -219,6 +220,34 @@ static void check_clock(struct doctor_report *report, struct rds *rds)
         ahead_ms < 0 ? "behind" : "ahead of");
 }
 
+/* --- holds --------------------------------------------------------------------------------------
+ */
+
+static int add_items(void *context, const char *key, const char *owner, long long items,
+                     struct err *e)
+{
+    (void)key, (void)owner, (void)e;
+    *(long long *)context += items;
+    return 0;
+}
+
+static void check_holds(struct doctor_report *report, struct rds *rds)
+{
+    long long items = 0;
+    struct sweep sweep = {
+        .rds = rds, .prefix = report->conf->redis.queue, .found = add_items, .context = &items};
+    struct err e;
+
+    if (sweep_all(&sweep, &e) < 0)
+        ADD(DOCTOR_WARN, "redis.holds", rds_advice(e.text), "%s", e.text);
+    else if (items)
+        ADD(DOCTOR_WARN, "redis.holds",
+            "workers and savers that run give them back by and by, newsmill audit --repair at once",
+            "%lld items are held by nobody registered", items);
+    else
+        ADD(DOCTOR_OK, "redis.holds", "", "every hold has an owner");
+}
+
 /* --- rights -------------------------------------------------------------------------------------
  */
 
@@ -326,6 +355,7 @@ static void check_all(struct doctor_report *report, struct rds *rds)
     }
     check_latency(report, rds);
     check_clock(report, rds);
+    check_holds(report, rds);
     check_rights(report, rds);
 }
 

@@ -1,4 +1,6 @@
-/* top: see top.h. */
+/* top: see top.h. All is written to a temporary file first, and from there to stdout once the store
+ * is closed: a reader of stdout that stands still must not hold up the store (SQLite's log would
+ * grow for as long). */
 #include "cli/top.h"
 
 #include <errno.h>
@@ -29,6 +31,7 @@ struct query {
 struct run {
     const struct query *query;
     struct store *store;
+    FILE *spool;
     struct top_writer *writer;
     uint64_t publications; /* written, or suggested */
     bool near_only;        /* suggest only keys like the one asked for */
@@ -62,7 +65,7 @@ static int give_word(void *context, const struct store_frequency *frequency)
     struct run *r = context;
 
     top_writer_word(r->writer, frequency);
-    return ferror(stdout) ? 1 : 0;
+    return ferror(r->spool) ? 1 : 0;
 }
 
 static int give_publication(void *context, const struct store_publication *publication)
@@ -141,39 +144,63 @@ static void explain_unknown(struct run *r)
 /* ------------------------------------------------------------------------------------------------
  */
 
-static int print(struct run *r)
+static int fail(const char *what, const char *why)
 {
-    r->writer = top_writer_new(stdout, r->query->form, isatty(STDOUT_FILENO));
+    fprintf(stderr, "newsmill top: %s%s\n", what, why);
+    return 1;
+}
+
+/* Writes all there is to the spool; explains itself on stderr. Returns 0 or 1. */
+static int spool(struct run *r)
+{
+    r->writer = top_writer_new(r->spool, r->query->form, isatty(STDOUT_FILENO));
     int code = store_publications(r->store, give_publication, r, r->e);
     top_writer_free(r->writer);
-    if (code < 0) {
-        fprintf(stderr, "newsmill top: %s\n", r->e->text);
-        return 1;
-    }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "newsmill top: stdout: %s\n", strerror(errno));
-        return 1;
-    }
+    if (code < 0)
+        return fail("", r->e->text);
+    if (fflush(r->spool) != 0 || ferror(r->spool))
+        return fail("a temporary file: ", strerror(errno));
     if (r->publications)
         return 0;
-    if (r->query->key)
-        explain_unknown(r);
-    else
-        fprintf(stderr, "newsmill top: no counts yet\n");
+    if (!r->query->key)
+        return fail("no counts yet", "");
+    explain_unknown(r);
     return 1;
+}
+
+static int print(FILE *from)
+{
+    char bytes[65536];
+    size_t length;
+
+    rewind(from);
+    while ((length = fread(bytes, 1, sizeof bytes, from)) > 0)
+        if (fwrite(bytes, 1, length, stdout) < length)
+            break;
+    if (ferror(from))
+        return fail("a temporary file: ", strerror(errno));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return fail("stdout: ", strerror(errno));
+    return 0;
 }
 
 static int open_and_print(const struct query *query, const struct conf *conf)
 {
     struct err e;
-    struct run r = {.query = query, .e = &e};
+    struct run r = {.query = query, .e = &e, .spool = tmpfile()};
+    int code = 1;
 
+    if (!r.spool)
+        return fail("a temporary file: ", strerror(errno));
     if (store_open(conf, 0, &r.store, &e) < 0) {
-        fprintf(stderr, "newsmill top: %s\n", e.text);
-        return 1;
+        fail("", e.text);
+    } else {
+        code = spool(&r);
+        store_close(r.store);
+        if (print(r.spool) != 0) /* what there is, also before an error */
+            code = 1;
     }
-    int code = print(&r);
-    store_close(r.store);
+    fclose(r.spool);
     return code;
 }
 

@@ -2,6 +2,7 @@
 #include "buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,9 @@ char *buf_reserve(struct buf *b, size_t length)
 
 int buf_append(struct buf *b, const void *bytes, size_t length)
 {
+    /* They would move under the copy. Unsigned, so one comparison is both. */
+    if ((uintptr_t)bytes - (uintptr_t)b->bytes < b->capacity)
+        panic("a buffer appended to itself");
     char *room = buf_reserve(b, length);
 
     if (!room)

@@ -19,6 +19,7 @@ void buf_init(struct buf *b, size_t max_bytes);
 void buf_fini(struct buf *b);
 void buf_clear(struct buf *b); /* length 0, memory kept */
 
+/* Bytes of the buffer itself are none to append: growing moves them. That is a panic. */
 int buf_append(struct buf *b, const void *bytes, size_t length);
 int buf_append_text(struct buf *b, const char *text);
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

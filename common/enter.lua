@@ -9,33 +9,45 @@
 -- or beyond `slots`, which nobody on this machine serves any more. The index counts from the oldest.
 -- Returns {owner, items given back, the blamed item where it has too many strikes, its strikes, ms of
 -- TIME}: that item is in the new owner's hold and to be settled as dead.
+-- An error in the middle undoes nothing: items move by LMOVE alone, the new owner is registered
+-- before it holds anything, and an old one is forgotten before it loses anything.
 local source, owners, stats, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, slot, stride = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local slots, inherits = tonumber(ARGV[4]), ARGV[5] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local returned, poison, strikes, digest = 0, false, 0, nil
 
--- One more strike for the blamed item; returns it with its strikes when they are too many.
-local function strike(hold)
-    local item = redis.call('LINDEX', hold, -1 - ARGV[9])
+local earlier = redis.call('ZRANGE', owners, 0, -1)
+-- The epoch only ever grows, so a late command of an earlier life names an owner that is gone.
+local new = prefix .. slot .. ':' .. redis.call('HINCRBY', stats, 'epoch', 1)
+redis.call('ZADD', owners, now + ARGV[6], new)
+
+-- The newest goes first, so that the oldest is again the next one taken.
+local function give_back(hold, most)
+    while most > 0 and redis.call('LMOVE', hold, source, 'LEFT', 'RIGHT') do
+        returned, most = returned + 1, most - 1
+    end
+end
+
+-- The strikes of an item so far. What is in the hash in another form, or in its place, is none.
+local function strikes_of(item)
+    local field = redis.pcall('HGET', attempts, redis.sha1hex(item))
+    return type(field) == 'string' and tonumber(field:match('^(%d):%d+$')) or 0
+end
+
+-- One more strike for the blamed item; with too many it goes into the new owner's hold.
+local function blame(hold, index)
+    local item = redis.call('LINDEX', hold, -1 - index)
     if not item then
-        return false, 0
+        return
     end
-    for _, digest in ipairs(redis.call('HKEYS', attempts)) do
-        local last = redis.call('HGET', attempts, digest):match(':(%d+)$')
-        if tonumber(last) + ARGV[11] < now then
-            redis.call('HDEL', attempts, digest)
-        end
+    digest, strikes = redis.sha1hex(item), strikes_of(item) + 1
+    if strikes < tonumber(ARGV[10]) then
+        return
     end
-    local digest = redis.sha1hex(item)
-    local count = 1 + ((redis.call('HGET', attempts, digest) or '0'):match('^%d+'))
-    if count < tonumber(ARGV[10]) then
-        redis.call('HSET', attempts, digest, string.format('%d:%d', count, now))
-        return false, count
-    end
-    redis.call('HDEL', attempts, digest)
-    redis.call('LREM', hold, -1, item)
-    return item, count
+    give_back(hold, redis.call('LLEN', hold) - 1 - index)
+    poison = redis.call('LMOVE', hold, source .. ':hold:' .. new, 'LEFT', 'LEFT')
 end
 
 local function ours(theirs)
@@ -44,30 +56,34 @@ local function ours(theirs)
         or (inherits and (place == slot % stride or (slot == 0 and place >= slots)))
 end
 
-local returned, poison, strikes = 0, false, 0
-for _, owner in ipairs(redis.call('ZRANGE', owners, 0, -1)) do
+for _, owner in ipairs(earlier) do
     if owner:sub(1, #prefix) == prefix then
         local theirs = tonumber(owner:match('^(%d+):%d+$', #prefix + 1))
         if theirs and ours(theirs) then
             local hold = source .. ':hold:' .. owner
-            if owner == ARGV[8] then
-                poison, strikes = strike(hold)
-            end
-            -- The newest goes first, so that the oldest is again the next one taken.
-            while redis.call('LMOVE', hold, source, 'LEFT', 'RIGHT') do
-                returned = returned + 1
-            end
             redis.call('ZREM', owners, owner)
+            if owner == ARGV[8] then
+                blame(hold, tonumber(ARGV[9]))
+            end
+            give_back(hold, math.huge)
         end
     end
 end
 if returned > 0 then
     redis.call('HINCRBY', stats, ARGV[7], returned)
 end
--- The epoch only ever grows, so a late command of an earlier life names an owner that is gone.
-local owner = prefix .. slot .. ':' .. redis.call('HINCRBY', stats, 'epoch', 1)
-redis.call('ZADD', owners, now + ARGV[6], owner)
-if poison then
-    redis.call('LPUSH', source .. ':hold:' .. owner, poison)
+
+-- Last, and by pcall: nothing that is wrong with the strikes keeps anybody from entering.
+if digest then
+    local fields = redis.pcall('HGETALL', attempts)
+    for i = 1, #fields, 2 do
+        local at = tonumber(fields[i + 1]:match('^%d:(%d+)$'))
+        if not at or at + ARGV[11] < now or fields[i] == digest then
+            redis.pcall('HDEL', attempts, fields[i])
+        end
+    end
+    if not poison then
+        redis.pcall('HSET', attempts, digest, string.format('%d:%d', strikes, now))
+    end
 end
-return {owner, returned, poison, strikes, now}
+return {new, returned, poison, strikes, now}

@@ -8,7 +8,7 @@
 /* Reads the environment; once, before the first item. */
 void fault_hook_setup(void);
 /* Dereferences NULL if the text has "fault: crash" in it, never returns if it has "fault: hang",
- * takes 400 MB if it has "fault: grow". */
+ * takes 400 MB if it has "fault: grow", does what UBSan finds if it has "fault: undefined". */
 void fault_hook(const char *text, size_t length);
 
 #endif

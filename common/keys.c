@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rfc3339.h"
+
 #define KEY_PREFIX       "nm_"
 #define KEY_RANDOM_BYTES 24
 #define NAME_MAX_LENGTH  64
@@ -26,6 +28,7 @@ struct key {
     char name[NAME_MAX_LENGTH + 1];
     unsigned char hash[SHA256_DIGEST_LENGTH];
     int64_t expires; /* seconds since 1970, or KEYS_NEVER */
+    unsigned line;   /* of the file */
 };
 
 struct keys {
@@ -70,78 +73,11 @@ static bool parse_hash(const char *hex, unsigned char hash[SHA256_DIGEST_LENGTH]
     return true;
 }
 
-/* Reads `count` digits; -1 when they are not all there. */
-static int read_digits(const char **at, int count)
-{
-    int value = 0;
-
-    for (; count > 0; count--, (*at)++) {
-        if (**at < '0' || **at > '9')
-            return -1;
-        value = 10 * value + **at - '0';
-    }
-    return value;
-}
-
-/* The offset behind the seconds: Z or +hh:mm; *seconds is what to take off. */
-static bool parse_offset(const char *at, int64_t *seconds)
-{
-    *seconds = 0;
-    if (*at == 'Z' || *at == 'z')
-        return at[1] == 0;
-    int sign = *at == '+' ? 1 : -1;
-    if (*at != '+' && *at != '-')
-        return false;
-    at++;
-    int hours = read_digits(&at, 2);
-    if (hours < 0 || hours > 23 || *at++ != ':')
-        return false;
-    int minutes = read_digits(&at, 2);
-    *seconds = (int64_t)sign * (hours * 3600 + minutes * 60);
-    return minutes >= 0 && minutes <= 59 && *at == 0;
-}
-
-/* date-time of RFC 3339, section 5.6 */
-static bool parse_time(const char *at, int64_t *seconds)
-{
-    static const struct {
-        int digits, min, max;
-        char before; /* what stands in front of it */
-    } parts[6] = {{4, 1970, 9999, 0}, {2, 1, 12, '-'}, {2, 1, 31, '-'},
-                  {2, 0, 23, 'T'},    {2, 0, 59, ':'}, {2, 0, 60, ':'}};
-    int values[6];
-    int64_t offset;
-
-    for (int i = 0; i < 6; i++) {
-        if (parts[i].before && *at++ != parts[i].before)
-            return false;
-        values[i] = read_digits(&at, parts[i].digits);
-        if (values[i] < parts[i].min || values[i] > parts[i].max)
-            return false;
-    }
-    if (*at == '.') {
-        size_t digits = strspn(++at, "0123456789");
-        if (digits == 0)
-            return false;
-        at += digits;
-    }
-    if (!parse_offset(at, &offset))
-        return false;
-    struct tm when = {.tm_year = values[0] - 1900,
-                      .tm_mon = values[1] - 1,
-                      .tm_mday = values[2],
-                      .tm_hour = values[3],
-                      .tm_min = values[4],
-                      .tm_sec = values[5]};
-    *seconds = (int64_t)timegm(&when) - offset;
-    return when.tm_mday == values[2]; /* timegm() makes 31 April the 1st of May */
-}
-
 static int add(struct keys *k, char *line, const char *path, unsigned number, struct err *e)
 {
     char *rest = line;
     const char *words[4] = {0};
-    struct key key = {.expires = KEYS_NEVER};
+    struct key key = {.expires = KEYS_NEVER, .line = number};
     int count = 0;
 
     line[strcspn(line, "#\r\n")] = 0;
@@ -157,13 +93,9 @@ static int add(struct keys *k, char *line, const char *path, unsigned number, st
                        number, NAME_MAX_LENGTH);
     if (!parse_hash(words[1], key.hash))
         return err_set(e, ERR_CONFIG, "%s:%u: the hash is not 64 hex digits", path, number);
-    if (words[2] && !parse_time(words[2], &key.expires))
+    if (words[2] && !rfc3339_parse(words[2], &key.expires))
         return err_set(e, ERR_CONFIG, "%s:%u: the end is not a time like 2030-12-31T23:59:59Z",
                        path, number);
-    for (size_t i = 0; i < k->count; i++)
-        if (strcmp(k->list[i].name, words[0]) == 0)
-            return err_set(e, ERR_CONFIG, "%s:%u: the name %s is there twice", path, number,
-                           words[0]);
     if (k->count == KEYS_MAX)
         return err_set(e, ERR_CONFIG, "%s: more than %d keys", path, KEYS_MAX);
     snprintf(key.name, sizeof key.name, "%s", words[0]);
@@ -190,18 +122,38 @@ static int read_lines(struct keys *k, FILE *file, const char *path, struct err *
     return 0;
 }
 
-static int compare_hashes(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     const struct key *const *x = a, *const *y = b;
+    int order = strcmp((*x)->name, (*y)->name);
 
-    return memcmp((*x)->hash, (*y)->hash, SHA256_DIGEST_LENGTH);
+    return order ? order : ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
+}
+
+/* The first line that repeats the name of one before it is an error. */
+static int check_names(const struct keys *k, const char *path, struct err *e)
+{
+    const struct key **by_name = xcalloc(k->count + 1, sizeof *by_name), *again = NULL;
+
+    for (size_t i = 0; i < k->count; i++)
+        by_name[i] = &k->list[i];
+    qsort(by_name, k->count, sizeof *by_name, compare_names);
+    for (size_t i = 1; i < k->count; i++)
+        if (strcmp(by_name[i - 1]->name, by_name[i]->name) == 0 &&
+            (!again || by_name[i]->line < again->line))
+            again = by_name[i];
+    free(by_name);
+    if (again)
+        return err_set(e, ERR_CONFIG, "%s:%u: the name %s is there twice", path, again->line,
+                       again->name);
+    return 0;
 }
 
 /* Where two names have one key, the entry that lasts longer comes first. */
 static int compare_keys(const void *a, const void *b)
 {
     const struct key *const *x = a, *const *y = b;
-    int order = compare_hashes(a, b);
+    int order = memcmp((*x)->hash, (*y)->hash, SHA256_DIGEST_LENGTH);
 
     return order ? order : ((*x)->expires < (*y)->expires) - ((*x)->expires > (*y)->expires);
 }
@@ -214,17 +166,39 @@ static void sort(struct keys *k)
     qsort(k->by_hash, k->count, sizeof *k->by_hash, compare_keys);
 }
 
+/* Not to be waited for: a pipe in the file's place must not stop the gateway. */
+static FILE *open_file(const char *path, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = NULL;
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) < 0)
+        err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        err_set(e, ERR_CONFIG, "%s: this is no regular file", path);
+    else if (info.st_size > (off_t)KEYS_MAX_FILE_BYTES)
+        err_set(e, ERR_CONFIG, "%s: longer than %zu bytes", path, KEYS_MAX_FILE_BYTES);
+    else if (!(file = fdopen(fd, "r")))
+        panic("fdopen: %s", strerror(errno));
+    if (fd >= 0 && !file)
+        close(fd);
+    return file;
+}
+
 int keys_load(const char *path, struct keys **out, struct err *e)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = open_file(path, e);
     struct keys *k;
 
     *out = NULL;
     if (!file)
-        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+        return e->code;
     k = xcalloc(1, sizeof *k);
     int code = read_lines(k, file, path, e);
     fclose(file);
+    if (code == 0)
+        code = check_names(k, path, e);
     if (code < 0) {
         keys_free(k);
         return code;
@@ -253,15 +227,21 @@ size_t keys_count(const struct keys *k)
  * key; a search in the file's order would grow with the number of keys instead. */
 long keys_find(const struct keys *k, const char *key, size_t length)
 {
-    struct key wanted;
-    const struct key *pointer = &wanted;
+    unsigned char wanted[SHA256_DIGEST_LENGTH];
+    size_t low = 0, high = k->count;
 
-    hash_key(key, length, wanted.hash);
-    const struct key **found =
-        bsearch(&pointer, k->by_hash, k->count, sizeof *k->by_hash, compare_hashes);
-    while (found && found > k->by_hash && compare_hashes(found - 1, found) == 0)
-        found--;
-    return found && (*found)->expires > (int64_t)time(NULL) ? *found - k->list : -1;
+    hash_key(key, length, wanted);
+    while (low < high) { /* the first that is not below */
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(k->by_hash[middle]->hash, wanted, sizeof wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == k->count || memcmp(k->by_hash[low]->hash, wanted, sizeof wanted) != 0)
+        return -1;
+    const struct key *found = k->by_hash[low];
+    return found->expires > (int64_t)time(NULL) ? found - k->list : -1;
 }
 
 static void write_hex(const unsigned char *bytes, size_t length, char *out)

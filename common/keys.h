@@ -9,8 +9,9 @@
 
 #include "err.h"
 
-#define KEYS_KEY_BYTES 64 /* room for a key's text and its NUL */
-#define KEYS_MAX       10000
+#define KEYS_KEY_BYTES      64 /* room for a key's text and its NUL */
+#define KEYS_MAX            10000
+#define KEYS_MAX_FILE_BYTES ((size_t)4 << 20)
 /* Of a key that is added: it must fit a header line. Others have made shorter ones than we would;
  * one under KEYS_SHORT_LENGTH may be guessed. */
 #define KEYS_MIN_LENGTH   8

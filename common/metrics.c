@@ -50,7 +50,7 @@ void metrics_head(struct buf *out, const char *name, const char *type, const cha
     buf_printf(out, "# HELP newsmill_%s %s\n# TYPE newsmill_%s %s\n", name, help, name, type);
 }
 
-static void gauge(struct buf *out, const char *name, const char *help, double value)
+void metrics_gauge(struct buf *out, const char *name, const char *help, double value)
 {
     metrics_head(out, name, "gauge", help);
     buf_printf(out, "newsmill_%s %.15g\n", name, value);
@@ -70,18 +70,18 @@ static void write_slots(const struct metrics_view *v, struct buf *out)
         if (since && now - since > oldest)
             oldest = now - since;
     }
-    gauge(out, "processes", "Children that serve.", alive);
+    metrics_gauge(out, "processes", "Children that serve.", alive);
     metrics_head(out, "process_restarts_total", "counter", "Children started again.");
     buf_printf(out, "newsmill_process_restarts_total %llu\n", (unsigned long long)restarts);
-    gauge(out, "in_hand_oldest_seconds", "Longest time an item is in hand now.",
-          (double)oldest / 1000);
+    metrics_gauge(out, "in_hand_oldest_seconds", "Longest time an item is in hand now.",
+                  (double)oldest / 1000);
 }
 
 static void write_queue(const struct metrics_view *v, struct buf *out)
 {
     const struct queue_state *q = v->queue;
 
-    gauge(out, "redis_up", "1 if the last look at Redis was answered.", q != NULL);
+    metrics_gauge(out, "redis_up", "1 if the last look at Redis was answered.", q != NULL);
     if (!q)
         return;
     metrics_head(out, "queue_items", "gauge", "Items by place.");
@@ -89,7 +89,8 @@ static void write_queue(const struct metrics_view *v, struct buf *out)
                q->waiting);
     buf_printf(out, "newsmill_queue_items{list=\"%s\",place=\"held\"} %lld\n", v->list, q->held);
     buf_printf(out, "newsmill_queue_items{list=\"%s\",place=\"dead\"} %lld\n", v->list, q->dead);
-    gauge(out, "owners", "Registered owners of this role, on all machines.", (double)q->owners);
+    metrics_gauge(out, "owners", "Registered owners of this role, on all machines.",
+                  (double)q->owners);
 }
 
 void metrics_write(const struct metrics_view *v, struct buf *out)

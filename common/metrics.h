@@ -17,6 +17,9 @@ struct metrics_view {
 /* Begins a family of a role's own: `name` without newsmill_. Its lines are the caller's. */
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
 
+/* A family of one number without labels. */
+void metrics_gauge(struct buf *out, const char *name, const char *help, double value);
+
 void metrics_write(const struct metrics_view *view, struct buf *out);
 
 #endif

@@ -383,6 +383,11 @@ int queue_renew(struct queue *q, const char *const *owners, int count, struct qu
     return 0;
 }
 
+struct rds *queue_connection(struct queue *q)
+{
+    return q->rds;
+}
+
 int64_t queue_now_ms(const struct queue *q)
 {
     return q->redis_ms + (clock_ms() - q->clock_ms);

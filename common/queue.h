@@ -85,6 +85,9 @@ struct queue_state {
 int queue_renew(struct queue *q, const char *const *owners, int count, struct queue_state *state,
                 struct err *e);
 
+/* Its connection, for what else a janitor asks of Redis; NULL while there is none. */
+struct rds *queue_connection(struct queue *q);
+
 /* Redis TIME as of now, carried forward by the monotonic clock since the last claim. */
 int64_t queue_now_ms(const struct queue *q);
 

@@ -15,10 +15,10 @@ for _, owner in ipairs(redis.call('ZRANGE', owners, 0, -1)) do
     if owner:sub(1, #ARGV[1]) == ARGV[1] then
         local hold = source .. ':hold:' .. owner
         if tonumber(redis.call('ZSCORE', owners, owner)) < now then
+            redis.call('ZREM', owners, owner) -- forgotten first: see enter.lua
             while redis.call('LMOVE', hold, source, 'LEFT', 'RIGHT') do
                 returned = returned + 1
             end
-            redis.call('ZREM', owners, owner)
             taken = taken + 1
         else
             held = held + redis.call('LLEN', hold)

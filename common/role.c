@@ -78,6 +78,7 @@ struct running {
     const struct role *role;
     const struct conf_sources *sources;
     char instance[17];
+    int metrics_fd; /* of the janitors; -1: none */
 };
 
 /* The children get at the role through this; a program has one role. */
@@ -93,10 +94,13 @@ static int run_child(struct supervisor_job *job, struct slot *slot)
         .slot = slot,
         .slots = job->slots,
         .slot_count = job->count,
+        .metrics_fd = running.metrics_fd,
     };
 
     if (slot->number == SLOTS_JANITOR)
         return janitor_run(running.role, &child);
+    if (running.metrics_fd >= 0)
+        close(running.metrics_fd);
     return running.role->run(&child);
 }
 
@@ -174,6 +178,8 @@ static int run_role(struct conf *conf)
         free(g);
         return e.code == ERR_CONFIG ? EXIT_CONFIG : 1;
     }
+    if (role->consumes)
+        running.metrics_fd = janitor_listen(role, conf);
     struct supervisor_job job = make_job(g);
     log_info("started", "version=%s pid=%d processes=%d", NEWSMILL_VERSION, (int)getpid(),
              role->processes(&g->conf));
@@ -201,6 +207,6 @@ int role_main(const struct role *role, int argc, char **argv)
         conf_fini(&conf);
         return 0;
     }
-    running = (struct running){.role = role, .sources = &line.sources};
+    running = (struct running){.role = role, .sources = &line.sources, .metrics_fd = -1};
     return run_role(&conf);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buf.h"
 #include "conf.h"
 #include "err.h"
 #include "queue.h"
@@ -22,6 +23,7 @@ struct role_child {
     struct slot *slot;        /* its own */
     const struct slot *slots; /* of its generation, slot_count of them */
     int slot_count;
+    int metrics_fd; /* of the janitor; -1: none */
 };
 
 struct role {
@@ -42,6 +44,8 @@ struct role {
      */
     int (*run)(const struct role_child *child);
     void (*teardown)(void *shared); /* may be NULL */
+    /* Adds to what the janitor serves at /metrics; may be NULL. */
+    void (*metrics)(const struct conf *conf, struct buf *out);
 };
 
 int role_main(const struct role *role, int argc, char **argv);

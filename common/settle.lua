@@ -11,6 +11,9 @@ local done, batches, deaths = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARG
 if not redis.call('ZSCORE', owners, ARGV[1]) or redis.call('LLEN', hold) < done then
     return 0
 end
+-- A key of another type is to fail here, while nothing has moved: the next lines do not undo others.
+redis.call('LLEN', results)
+redis.call('LLEN', dead)
 local first = 10
 -- In a loop: thousands of arguments to one command would not fit Lua's stack.
 for i = first, first + batches - 1 do

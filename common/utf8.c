@@ -7,8 +7,10 @@
 #include <unistr.h>
 
 #include "err.h"
+#include "unicode14.h"
 
 static bool is_final_sigma(const char *start, const char *at, const char *after, const char *end);
+static uint32_t lower_case(uint32_t c);
 
 bool utf8_valid(const char *bytes, size_t length)
 {
@@ -22,6 +24,20 @@ size_t utf8_count(const char *bytes, size_t length)
     for (size_t i = 0; i < length; i++)
         count += (bytes[i] & 0xc0) != 0x80;
     return count;
+}
+
+bool utf8_is_later(uint32_t c)
+{
+    size_t low = 0, high = UNICODE14_LATER_COUNT;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c > unicode14_later[middle][1])
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < UNICODE14_LATER_COUNT && c >= unicode14_later[low][0];
 }
 
 bool utf8_is_space(uint32_t c)
@@ -81,11 +97,32 @@ int utf8_lower(const char *bytes, size_t length, struct buf *out)
         if (c == 0x3a3 && is_final_sigma(bytes, at, after, end))
             size = u8_uctomb((uint8_t *)lowered, 0x3c2, sizeof lowered);
         else if (c != 0x130)
-            size = u8_uctomb((uint8_t *)lowered, uc_tolower(c), sizeof lowered);
+            size = u8_uctomb((uint8_t *)lowered, lower_case(c), sizeof lowered);
         if (buf_append(out, lowered, (size_t)size) < 0)
             return ERR_LIMIT;
     }
     return 0;
+}
+
+/* These three as Unicode 14 has them, whatever libunistring's version. Beside what is new, six
+ * characters have changed since. */
+static uint32_t lower_case(uint32_t c)
+{
+    uint32_t lower = uc_tolower(c);
+
+    return lower != c && utf8_is_later(c) ? c : lower;
+}
+
+static bool is_cased(uint32_t c)
+{
+    if (c == 0x10fc || (c >= 0xa7f2 && c <= 0xa7f4) || c == 0xab69)
+        return false;
+    return uc_is_property_cased(c) && !utf8_is_later(c);
+}
+
+static bool is_ignorable(uint32_t c)
+{
+    return c == 0x1171e || (uc_is_property_case_ignorable(c) && !utf8_is_later(c));
 }
 
 /* Final_Sigma of Unicode's SpecialCasing, which libunistring's u8_tolower() decides differently
@@ -100,13 +137,13 @@ static bool is_final_sigma(const char *start, const char *at, const char *after,
             at--;
         while (at > start && (*at & 0xc0) == 0x80);
         utf8_next(at, &c);
-        ignorable = uc_is_property_case_ignorable(c);
+        ignorable = is_ignorable(c);
     }
-    if (ignorable || !uc_is_property_cased(c))
+    if (ignorable || !is_cased(c))
         return false;
     for (ignorable = true; ignorable && after < end;) {
         after += utf8_next(after, &c);
-        ignorable = uc_is_property_case_ignorable(c);
+        ignorable = is_ignorable(c);
     }
-    return ignorable || !uc_is_property_cased(c);
+    return ignorable || !is_cased(c);
 }

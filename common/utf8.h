@@ -1,6 +1,6 @@
-/* utf8: the few questions we ask of Unicode text, answered by libunistring 1.0 (Unicode 14, the
- * version that Python 3.11 and so the reference spaCy see). Lengths are bytes unless a name says
- * otherwise. */
+/* utf8: the few questions we ask of Unicode text, answered by libunistring as Unicode 14 has it,
+ * the version that Python 3.11 and so the reference spaCy see (libunistring 1.3 has 16). Lengths
+ * are bytes unless a name says otherwise. */
 #ifndef NEWSMILL_UTF8_H
 #define NEWSMILL_UTF8_H
 
@@ -81,6 +81,10 @@ static inline unsigned utf8_write(uint32_t code_point, char *out)
     out[3] = (char)(0x80 | (code_point & 0x3f));
     return 4;
 }
+
+/* True if a version of Unicode after 14 assigned the code point and gave it properties that matter
+ * here: for Python 3.11 it is no letter, no digit and its own lower case. */
+bool utf8_is_later(uint32_t code_point);
 
 /* White space as Python's str.isspace() has it: exactly 29 code points. */
 bool utf8_is_space(uint32_t code_point);

@@ -72,6 +72,7 @@ static const char *phrase_of(int status)
         {201, "Created"},
         {204, "No Content"},
         {304, "Not Modified"},
+        {307, "Temporary Redirect"},
         {400, "Bad Request"},
         {403, "Forbidden"},
         {404, "Not Found"},
@@ -175,7 +176,7 @@ void http_answer_typed(struct http_exchange *x, int status, const char *headers,
         return;
     }
     /* A body not read to its end would be taken for the next request. */
-    c->close = x->head.close || x->server->stopping || c->body.state != BODY_DONE;
+    c->close = x->head.close || x->server->stop_at_ms || c->body.state != BODY_DONE;
     compose(x, headers, type, bytes, length);
     x->result.bytes_out = answer->length;
     now_us = clock_us();
@@ -186,8 +187,7 @@ void http_answer_typed(struct http_exchange *x, int status, const char *headers,
     stream_send(&c->stream, answer->bytes, answer->length);
     if (answer->capacity > MAX_KEPT_BYTES)
         buf_fini(answer);
-    if (!c->advancing)
-        connection_advance(c);
+    connection_answered(c);
 }
 
 void http_answer(struct http_exchange *x, int status, const char *headers, const char *json,

@@ -133,12 +133,15 @@ void bulk_queue_free(struct bulk_queue *q)
     free(q);
 }
 
-bool bulk_queue_ready(const struct bulk_queue *q)
-{
-    return redis_async_ready(q->redis);
-}
-
 void bulk_queue_tick(struct bulk_queue *q)
 {
+    const struct bulk_job *job = current(q);
+
     redis_async_tick(q->redis);
+    ready_tick(&q->ready, q->gateway, q->redis, job && job->transaction.begun);
+}
+
+const char *bulk_queue_why(const struct bulk_queue *q)
+{
+    return ready_why(&q->ready, q->redis);
 }

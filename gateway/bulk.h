@@ -17,8 +17,8 @@ int bulk_queue_new(struct gateway *g, struct event_base *base, struct bulk_queue
                    struct err *e);
 /* Answers all that are under way with 503. NULL is fine. */
 void bulk_queue_free(struct bulk_queue *q);
-bool bulk_queue_ready(const struct bulk_queue *q); /* its connection is */
-void bulk_queue_tick(struct bulk_queue *q);        /* to be called some times a second */
+void bulk_queue_tick(struct bulk_queue *q);             /* to be called some times a second */
+const char *bulk_queue_why(const struct bulk_queue *q); /* ready_why() of its connection */
 
 /* As struct http_handler has them. */
 bool bulk_begin(struct gateway *g, struct http_exchange *x);

@@ -133,6 +133,7 @@ void bulk_job_done(void *context, const struct redis_async_reply *reply, const c
     struct bulk_job *job = context;
     struct bulk_queue *q = job->queue;
 
+    ready_learn(&q->ready, reply ? NULL : why);
     if (reply)
         answer_script(job, reply);
     else
@@ -316,12 +317,14 @@ bool bulk_job_waits(const struct bulk_job *job)
 
 void bulk_job_step(struct bulk_job *job)
 {
-    if (*job->transaction.why)
+    if (*job->transaction.why) {
+        ready_learn(&job->queue->ready, job->transaction.why);
         refuse(job, job->transaction.why);
-    else if (job->state == BULK_JOB_NEW)
+    } else if (job->state == BULK_JOB_NEW) {
         start(job);
-    else if (job->state == BULK_JOB_UNPACKING)
+    } else if (job->state == BULK_JOB_UNPACKING) {
         unpack(job);
-    else
+    } else {
         parse(job);
+    }
 }

@@ -40,6 +40,7 @@ struct bulk_job {
 struct bulk_queue {
     struct gateway *gateway;
     struct redis_async *redis; /* for bulk requests alone */
+    struct ready ready;        /* of `redis` */
     struct event *step;
     TAILQ_HEAD(bulk_jobs, bulk_job) jobs; /* oldest first */
     size_t committed;

@@ -11,32 +11,37 @@
 #include "common/log.h"
 #include "head.h"
 
+#define SAME_TIME_S 2 /* changes closer than that may have one time stamp */
+
 struct clients {
     struct board *board; /* borrowed */
     char *path;
-    struct timespec changed; /* the file, when it was read */
-    struct keys *keys;       /* NULL: no key is asked for */
+    struct stat seen; /* the file, before it was last read */
+    bool settled;     /* it was read, and a later change will show in `seen` */
+    char complaint[sizeof((struct err *)0)->text]; /* what was logged of it last; "": it is well */
+    struct keys *keys;                             /* NULL: no key is asked for */
     struct board_client **of_key;
     struct board_client *anybody;
 };
 
-static struct timespec changed(const char *path)
+/* st_ctim is the one that nobody can set back: `cp -p` and rsync set the other. */
+static bool is_same(const struct stat *a, const struct stat *b)
 {
-    struct stat info;
-
-    return stat(path, &info) == 0 ? info.st_mtim : (struct timespec){0};
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Reads the file and finds each key's place. Changes nothing when that fails. */
+/* Reads the file and finds each key's place. Changes no key when that fails. */
 static int load(struct clients *c, struct err *e)
 {
-    struct timespec now = changed(c->path); /* before: a later change is seen the next time */
     struct keys *keys;
-    int code = keys_load(c->path, &keys, e);
 
-    c->changed = now;
-    if (code < 0)
-        return code;
+    c->settled = false;
+    if (stat(c->path, &c->seen) < 0) /* before it is read: a later change is seen the next time */
+        c->seen = (struct stat){0};
+    if (keys_load(c->path, &keys, e) < 0)
+        return e->code;
+    c->settled = llabs((long long)(time(NULL) - c->seen.st_ctim.tv_sec)) > SAME_TIME_S;
     keys_free(c->keys);
     c->keys = keys;
     c->of_key = xrealloc(c->of_key, (keys_count(keys) + 1) * sizeof *c->of_key);
@@ -98,16 +103,19 @@ struct board_client *clients_find(const struct clients *c, const struct head *he
 
 void clients_refresh(struct clients *c)
 {
-    struct timespec now;
+    struct stat before = c->seen, now;
     struct err e;
 
     if (!c->keys)
         return;
-    now = changed(c->path);
-    if (now.tv_sec == c->changed.tv_sec && now.tv_nsec == c->changed.tv_nsec)
+    if (c->settled && stat(c->path, &now) == 0 && is_same(&now, &before))
         return;
-    if (load(c, &e) < 0)
+    if (load(c, &e) == 0) {
+        if (*c->complaint || !is_same(&c->seen, &before))
+            log_info("keys.loaded", "file=%s keys=%zu", c->path, keys_count(c->keys));
+        *c->complaint = 0;
+    } else if (strcmp(e.text, c->complaint) != 0) {
+        memcpy(c->complaint, e.text, sizeof c->complaint);
         log_error("keys.kept", "reason=\"%s\"", e.text);
-    else
-        log_info("keys.loaded", "file=%s keys=%zu", c->path, keys_count(c->keys));
+    }
 }

@@ -23,8 +23,8 @@ size_t clients_count(const struct clients *c); /* keys in the file */
  * NULL when the key is none, or has expired. */
 struct board_client *clients_find(const struct clients *c, const struct head *head);
 
-/* Reads the file again if it has changed since. A file that is wrong changes nothing and is
- * logged once. */
+/* Reads the file again if it has changed since, or could not be read. A file that is wrong changes
+ * nothing, and what is wrong is logged once. To be called once a second. */
 void clients_refresh(struct clients *c);
 
 #endif

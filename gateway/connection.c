@@ -14,7 +14,6 @@
 #define LINGER_MS       2000
 #define STOP_IDLE_MS    1000 /* for a request that is on its way when we stop */
 #define STOP_LINGER_MS  300
-#define STOP_TIMEOUT_MS 4500 /* for the rest */
 #define MAX_READ_BYTES  ((size_t)1 << 20)
 #define STATUS_GONE     499 /* for the log: the client left before it had said all */
 /* For the bodies of all requests under way; a longer one that would grow gets 503. */
@@ -68,14 +67,22 @@ static void on_writable(int fd, short what, void *context)
         connection_advance(c);
 }
 
+/* For what is to be read: never later than the server's own end. */
+static void set_deadline(struct connection *c, int64_t at_ms)
+{
+    int64_t latest = c->server->stop_at_ms;
+
+    c->deadline_ms = latest && at_ms > latest ? latest : at_ms;
+}
+
 static void await_head(struct connection *c, int64_t now_ms)
 {
     c->state = READ_HEAD;
     c->scanned = 0;
     c->skipped = false;
     c->started_us = 0;
-    c->deadline_ms =
-        now_ms + (c->server->stopping ? STOP_IDLE_MS : c->server->settings.idle_timeout_ms);
+    set_deadline(
+        c, now_ms + (c->server->stop_at_ms ? STOP_IDLE_MS : c->server->settings.idle_timeout_ms));
 }
 
 static void write_address(const struct sockaddr *from, char out[INET6_ADDRSTRLEN])
@@ -123,9 +130,9 @@ void connection_free(struct connection *c)
 void connection_stop(struct connection *c, int64_t now_ms)
 {
     if (c->state == READ_HEAD && c->started_us == 0)
-        c->deadline_ms = now_ms + STOP_IDLE_MS;
-    else if (c->state != WAIT_ANSWER && c->deadline_ms > now_ms + STOP_TIMEOUT_MS)
-        c->deadline_ms = now_ms + STOP_TIMEOUT_MS;
+        set_deadline(c, now_ms + STOP_IDLE_MS);
+    else if (c->state != WAIT_ANSWER)
+        set_deadline(c, c->deadline_ms);
 }
 
 static struct http_exchange *new_exchange(struct connection *c, const char *bytes, size_t length)
@@ -183,7 +190,7 @@ static enum step begin(struct connection *c, struct http_exchange *x)
     if (x->head.expect_continue && !(stream_unread(&c->stream, &unread), unread))
         stream_send(&c->stream, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     c->state = READ_BODY;
-    c->deadline_ms = c->started_us / 1000 + s->settings.body_timeout_ms;
+    set_deadline(c, c->started_us / 1000 + s->settings.body_timeout_ms);
     return STEP_ON;
 }
 
@@ -224,8 +231,10 @@ static enum step read_head(struct connection *c)
         return await_more(c, 0);
     if (c->started_us == 0) {
         c->started_us = clock_us();
-        c->deadline_ms = c->started_us / 1000 + c->server->settings.head_timeout_ms;
+        set_deadline(c, c->started_us / 1000 + c->server->settings.head_timeout_ms);
     }
+    if (c->server->ended)
+        return refuse(c, 503, "stopping");
     if (!c->skipped && unread == 1 && *bytes == '\r') /* perhaps such an empty line */
         return await_more(c, 1);
     ssize_t length = head_length(bytes, unread, &c->scanned);
@@ -258,12 +267,9 @@ static bool hold(struct http_exchange *x)
 static void extend_deadline(struct connection *c, size_t came)
 {
     int64_t latest = clock_ms() + c->server->settings.body_timeout_ms;
+    int64_t earned = c->deadline_ms + (int64_t)(came / BODY_BYTES_A_MS);
 
-    if (c->server->stopping)
-        return;
-    c->deadline_ms += (int64_t)(came / BODY_BYTES_A_MS);
-    if (c->deadline_ms > latest)
-        c->deadline_ms = latest;
+    set_deadline(c, earned < latest ? earned : latest);
 }
 
 static enum step read_body(struct connection *c)
@@ -301,7 +307,7 @@ static enum step begin_linger(struct connection *c, int64_t now_ms)
         return STEP_CLOSE;
     stream_shut(&c->stream);
     c->state = LINGER;
-    c->deadline_ms = now_ms + (c->server->stopping ? STOP_LINGER_MS : LINGER_MS);
+    c->deadline_ms = now_ms + (c->server->stop_at_ms ? STOP_LINGER_MS : LINGER_MS);
     return STEP_ON;
 }
 
@@ -354,6 +360,16 @@ void connection_advance(struct connection *c)
         connection_free(c);
 }
 
+void connection_answered(struct connection *c)
+{
+    if (c->advancing)
+        return; /* which goes on by itself */
+    if (!c->close && stream_sent(&c->stream) && !stream_stirs(&c->stream))
+        await_head(c, clock_ms());
+    else
+        stream_wake(&c->stream);
+}
+
 void connection_expire(struct connection *c, int64_t now_ms)
 {
     if (c->state == READ_BODY || (c->state == READ_HEAD && c->started_us)) {
@@ -364,4 +380,12 @@ void connection_expire(struct connection *c, int64_t now_ms)
     } else if (c->state != READ_HEAD || begin_linger(c, now_ms) == STEP_CLOSE) {
         connection_free(c);
     }
+}
+
+void connection_end(struct connection *c, int64_t now_ms)
+{
+    if (c->state == READ_BODY)
+        refuse(c, 503, "stopping");
+    else if (c->state == READ_HEAD)
+        connection_expire(c, now_ms);
 }

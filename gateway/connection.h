@@ -63,10 +63,11 @@ struct http_server {
     struct evconnlistener *listener;
     LIST_HEAD(connections, connection) connections;
     size_t connection_count;
-    size_t body_bytes; /* of the bodies of all exchanges */
-    struct buf answer; /* where the next one is put together */
-    bool paused;       /* the listener is off: too many connections, or no file left */
-    bool stopping;
+    size_t body_bytes;  /* of the bodies of all exchanges */
+    struct buf answer;  /* where the next one is put together */
+    bool paused;        /* the listener is off: too many connections, or no file left */
+    int64_t stop_at_ms; /* by when all requests must have arrived; 0: it does not stop */
+    bool ended;         /* http_end(): the handler takes no more */
 };
 
 /* Takes over the socket of a new client. */
@@ -74,11 +75,16 @@ void connection_new(struct http_server *s, int fd, const struct sockaddr *addres
 void connection_free(struct connection *c);
 /* Goes on as far as the bytes there allow. May free the connection. */
 void connection_advance(struct connection *c);
+/* An answer was sent, perhaps from the midst of other work of the handler: runs none of it, frees
+ * nothing. The client's next request waits for the loop. */
+void connection_answered(struct connection *c);
 /* Its deadline has passed. May free the connection. */
 void connection_expire(struct connection *c, int64_t now_ms);
 /* The server stops. A client whose connection is idle may have sent a request that is not here yet:
  * it has a moment, and is told with the answer that it was the last. */
 void connection_stop(struct connection *c, int64_t now_ms);
+/* The server has ended: refuses what is not all there. */
+void connection_end(struct connection *c, int64_t now_ms);
 
 /* answer.c: the exchange has its answer, or will never have one, as result.status says: tells the
  * handler and frees it. */

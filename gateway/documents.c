@@ -116,6 +116,13 @@ bool documents_openapi(struct gateway *g, struct http_exchange *x)
     return answer(x, &openapi);
 }
 
+bool documents_moved(struct gateway *g, struct http_exchange *x)
+{
+    (void)g;
+    http_answer_detail(x, 307, "Location: /docs\r\n", "the page is /docs");
+    return false;
+}
+
 bool documents_page(struct gateway *g, struct http_exchange *x)
 {
     static struct document page;

@@ -10,5 +10,7 @@ struct http_exchange;
 
 bool documents_openapi(struct gateway *g, struct http_exchange *x);
 bool documents_page(struct gateway *g, struct http_exchange *x);
+/* For /redoc, where the original had the same in another form; no part of the API. */
+bool documents_moved(struct gateway *g, struct http_exchange *x);
 
 #endif

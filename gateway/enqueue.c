@@ -144,6 +144,7 @@ static void on_stored(void *context, const struct redis_async_reply *reply, cons
 {
     struct enqueue *q = context;
 
+    ready_learn(&q->gateway->ready, reply ? NULL : why);
     if (reply)
         answer_script(q, reply);
     else

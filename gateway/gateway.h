@@ -5,9 +5,11 @@
 #include "board.h"
 #include "clients.h"
 #include "common/conf.h"
+#include "common/own_host.h"
 #include "common/slots.h"
 #include "drain.h"
 #include "http.h"
+#include "ready.h"
 #include "redis_async.h"
 
 struct bulk_queue;
@@ -16,10 +18,12 @@ struct gather;
 struct gateway {
     const struct conf *conf;
     struct clients *clients; /* where no key is asked for, Host must be this machine's */
+    const struct own_host *own_host;
     struct board *board;
     struct board_process *page;    /* of this process */
     struct access_log *access_log; /* NULL: off */
     struct redis_async *redis;
+    struct ready ready; /* of `redis` */
     struct bulk_queue *bulks;
     struct gather *gather;
     struct drain drain;

@@ -109,6 +109,7 @@ static void on_stored(void *context, const struct redis_async_reply *reply, cons
     a->under_way--;
     if (a->group)
         event_active(a->turn, EV_TIMEOUT, 0);
+    ready_learn(&a->gateway->ready, reply ? NULL : why);
     if (!reply || reply->count == 0) {
         refuse_all(group, reply ? "ERR an unexpected answer" : why);
         return;
@@ -155,14 +156,17 @@ static void send_group(struct gather *a)
                                        write_push(a),
                                        {a->end.bytes, a->end.length},
                                        {exec, sizeof exec - 1}};
+    int code = redis_async_transaction(a->gateway->redis, parts, 4, callback, &e);
+
+    /* All is as it was before the next group is opened, which an answer may lead to. */
     a->group = NULL;
-    if (redis_async_transaction(a->gateway->redis, parts, 4, callback, &e) == 0)
-        a->under_way++;
-    else
-        refuse_all(group, e.code == ERR_LIMIT ? POST_TOO_MUCH : e.text);
     a->end.length = end_length;
     if (a->items.capacity > MAX_KEPT_BYTES)
         buf_fini(&a->items);
+    if (code == 0)
+        a->under_way++;
+    else
+        refuse_all(group, e.code == ERR_LIMIT ? POST_TOO_MUCH : e.text);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *context)

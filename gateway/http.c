@@ -98,13 +98,25 @@ void http_stop(struct http_server *s)
     struct connection *c;
     int64_t now = clock_ms();
 
-    if (s->stopping)
+    if (s->stop_at_ms)
         return;
-    s->stopping = true;
+    s->stop_at_ms = now + HTTP_STOP_MS;
     evconnlistener_free(s->listener);
     s->listener = NULL;
     LIST_FOREACH(c, &s->connections, link)
     connection_stop(c, now);
+}
+
+void http_end(struct http_server *s)
+{
+    struct connection *c, *next;
+    int64_t now = clock_ms();
+
+    s->ended = true;
+    for (c = LIST_FIRST(&s->connections); c; c = next) {
+        next = LIST_NEXT(c, link);
+        connection_end(c, now);
+    }
 }
 
 bool http_idle(const struct http_server *s)
@@ -114,5 +126,5 @@ bool http_idle(const struct http_server *s)
 
 bool http_stopping(const struct http_server *s)
 {
-    return s->stopping;
+    return s->stop_at_ms != 0;
 }

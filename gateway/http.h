@@ -49,7 +49,8 @@ struct http_handler {
     bool (*begin)(void *context, struct http_exchange *x);
     /* The body is there too: to be answered now or later. */
     void (*complete)(void *context, struct http_exchange *x);
-    /* Every exchange ends with this, also one that `begin` never saw, as its head was malformed. */
+    /* Every exchange ends with this, also one that `begin` never saw, as its head was malformed.
+     * Must not answer any. */
     void (*end)(void *context, struct http_exchange *x, const struct http_result *result);
     void *context;
 };
@@ -58,12 +59,17 @@ struct http_handler {
 struct http_server *http_open(struct event_base *base, int listening_fd,
                               const struct http_settings *settings,
                               const struct http_handler *handler);
-/* Only after http_idle() or at the end of the process: drops all connections. Exchanges that are
- * still owned elsewhere must not be answered any more. */
+/* Drops all connections. Exchanges that are still owned elsewhere must not be answered any more. */
 void http_close(struct http_server *s);
 
 void http_tick(struct http_server *s); /* looks at deadlines; to be called some times a second */
-void http_stop(struct http_server *s); /* takes no new request; those under way are answered */
+/* Takes no new client. Each request that is begun is answered, and told that it is the last of its
+ * connection; those that take longer than HTTP_STOP_MS to arrive get 408. */
+#define HTTP_STOP_MS 4500
+void http_stop(struct http_server *s);
+/* After http_stop(): from now on neither `begin` nor `complete` is called. What is not all there,
+ * or comes yet, is refused. Exchanges that are owned elsewhere may still be answered. */
+void http_end(struct http_server *s);
 bool http_idle(const struct http_server *s); /* no connection is left */
 bool http_stopping(const struct http_server *s);
 
@@ -79,8 +85,10 @@ void http_add_headers(struct http_exchange *x, const char *headers);
 /* The body in one piece, borrowed; only from `complete` on. */
 const char *http_body(struct http_exchange *x, size_t *length);
 
-/* Answers and forgets the exchange. `headers` are further "Name: value\r\n" lines, or NULL; `json`
- * is the body, which 204 and 304 and the answer to HEAD do not carry. */
+/* Answers and forgets the exchange. Calls `end`, but never `begin` or `complete` of any exchange:
+ * those come from the loop, so whoever answers may be in the middle of its work. `headers` are
+ * further "Name: value\r\n" lines, or NULL; `json` is the body, which 204 and 304 and the answer to
+ * HEAD do not carry. */
 void http_answer(struct http_exchange *x, int status, const char *headers, const char *json,
                  size_t length);
 /* The same with another Content-Type than application/json. */

@@ -1,12 +1,10 @@
 /* listen: see listen.h. */
 #include "listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +16,6 @@
 #define BUSY_TIMEOUT_MS    3000
 #define FIRST_INHERITED_FD 3 /* SD_LISTEN_FDS_START */
 #define NONE               INT_MIN
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_UNIX)
-        return true;
-    if (address->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
-}
 
 /* Returns the socket, NONE where none was handed over, or ERR_CONFIG. */
 static int inherited(struct err *e)
@@ -90,21 +78,18 @@ static int open_any(const char *address, int port, struct err *e)
     return fd;
 }
 
-int listen_open(const char *address, int port, int *fd, bool *loopback, struct err *e)
+int listen_open(const char *address, int port, struct listen_socket *out, struct err *e)
 {
-    struct sockaddr_storage bound;
-    socklen_t size = sizeof bound;
     int opened = inherited(e);
 
     if (opened == NONE)
         opened = open_any(address, port, e);
     if (opened < 0)
         return opened;
-    if (getsockname(opened, (struct sockaddr *)&bound, &size) < 0) {
+    if (own_host_find(opened, &out->host) < 0) {
         close(opened);
         return err_set(e, ERR_CONFIG, "getsockname: %s", strerror(errno));
     }
-    *loopback = is_loopback(&bound);
-    *fd = opened;
+    out->fd = opened;
     return 0;
 }

@@ -21,14 +21,14 @@
 #include "listen.h"
 
 #define TICK_MS          100
-#define STOP_TIMEOUT_MS  5000
+#define STOP_TIMEOUT_MS  (HTTP_STOP_MS + 500) /* then who waits for Redis gets 503 */
+#define END_TIMEOUT_MS   1000                 /* for the last answers to go out */
 #define KEYS_CHECK_TICKS 10
 #define READY_TICKS      20 /* so long a new child waits for Redis */
 
 /* Made before the fork. */
 struct shared {
-    int listening_fd;
-    bool loopback;
+    struct listen_socket socket;
     char *address;
     int64_t port;
     struct board *board;
@@ -56,8 +56,8 @@ static void teardown(void *context)
 {
     struct shared *shared = context;
 
-    if (shared->listening_fd >= 0)
-        close(shared->listening_fd);
+    if (shared->socket.fd >= 0)
+        close(shared->socket.fd);
     clients_free(shared->clients);
     board_free(shared->board);
     free(shared->address);
@@ -68,11 +68,10 @@ static void teardown(void *context)
 static int open_socket(const struct shared *before, struct shared *shared, struct err *e)
 {
     if (!before || before->port != shared->port || strcmp(before->address, shared->address) != 0)
-        return listen_open(shared->address, (int)shared->port, &shared->listening_fd,
-                           &shared->loopback, e);
-    shared->loopback = before->loopback;
-    shared->listening_fd = fcntl(before->listening_fd, F_DUPFD_CLOEXEC, 0);
-    if (shared->listening_fd < 0)
+        return listen_open(shared->address, (int)shared->port, &shared->socket, e);
+    shared->socket = before->socket;
+    shared->socket.fd = fcntl(before->socket.fd, F_DUPFD_CLOEXEC, 0);
+    if (shared->socket.fd < 0)
         return err_set(e, ERR_AGAIN, "listening socket: %s", strerror(errno));
     return 0;
 }
@@ -82,7 +81,7 @@ static int check_clients(const struct conf *conf, const struct shared *shared, s
     if (clients_need_key(shared->clients))
         log_info("keys.loaded", "file=%s keys=%zu", conf->gateway.keys_file,
                  clients_count(shared->clients));
-    else if (!shared->loopback)
+    else if (!shared->socket.host.loopback)
         return err_set(e, ERR_CONFIG,
                        "gateway.address = %s can be reached from other machines: that needs a "
                        "gateway.keys_file (newsmill key new NAME makes a key)",
@@ -113,7 +112,7 @@ static int setup(const struct conf *conf, void *before, void **out, struct err *
 {
     struct shared *shared = xcalloc(1, sizeof *shared);
 
-    shared->listening_fd = -1;
+    shared->socket.fd = -1;
     shared->address = xstrdup(conf->gateway.address);
     shared->port = conf->gateway.port;
     if (prepare(conf, before, shared, e) < 0) {
@@ -133,9 +132,7 @@ static bool is_idle(const struct child *c)
  * them no 503. But 503 is service too: a farm whose Redis is away still starts. */
 static void open_when_ready(struct child *c)
 {
-    bool ready = redis_async_ready(c->gateway.redis) && bulk_queue_ready(c->gateway.bulks);
-
-    if (!ready && c->ticks < READY_TICKS)
+    if (ready_check(&c->gateway) && c->ticks < READY_TICKS)
         return;
     c->gateway.http = http_open(c->base, c->listening_fd, &c->settings, &c->handler);
     atomic_store(&c->slot->ready, true);
@@ -148,6 +145,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     atomic_store(&c->slot->beat_ms, clock_ms());
     redis_async_tick(c->gateway.redis);
+    ready_tick(&c->gateway.ready, &c->gateway, c->gateway.redis, false);
     bulk_queue_tick(c->gateway.bulks);
     drain_tick(&c->gateway);
     if (!c->gateway.http && !c->stop_at_ms)
@@ -183,23 +181,52 @@ static char *key_name(const struct conf *conf, const char *suffix)
     return name;
 }
 
-static void serve(struct child *c)
+static void on_last_tick(evutil_socket_t fd, short what, void *context)
 {
-    struct timeval tick = {.tv_usec = TICK_MS * 1000};
-    struct event *ticking = event_new(c->base, -1, EV_PERSIST, on_tick, c);
-    struct event *stopping = event_new(c->base, stop_fd(), EV_READ, on_stop, c);
+    struct child *c = context;
 
-    if (!ticking || !stopping || event_add(ticking, &tick) < 0 || event_add(stopping, NULL) < 0)
-        panic("events: %s", strerror(errno));
+    (void)fd, (void)what;
+    http_tick(c->gateway.http);
+    if (is_idle(c) || clock_ms() >= c->stop_at_ms)
+        event_base_loopbreak(c->base);
+}
+
+/* Runs the loop until somebody breaks it. */
+static void run_loop(struct child *c, void (*tick)(evutil_socket_t fd, short what, void *context))
+{
+    struct timeval every = {.tv_usec = TICK_MS * 1000};
+    struct event *ticking = event_new(c->base, -1, EV_PERSIST, tick, c);
+
+    if (!ticking || event_add(ticking, &every) < 0)
+        panic("event_add: %s", strerror(errno));
     event_base_dispatch(c->base);
     event_free(ticking);
-    event_free(stopping);
-    /* What Redis has not answered by now gets its 503, as far as the sockets take it. */
+}
+
+/* What Redis has not answered by now gets its 503. http_end() comes first: no request may reach
+ * what is freed here. */
+static void finish(struct child *c)
+{
+    if (c->gateway.http)
+        http_end(c->gateway.http);
     bulk_queue_free(c->gateway.bulks);
     redis_async_free(c->gateway.redis);
     gather_free(c->gateway.gather);
-    event_base_loop(c->base, EVLOOP_NONBLOCK);
+    c->stop_at_ms = clock_ms() + END_TIMEOUT_MS;
+    if (!is_idle(c))
+        run_loop(c, on_last_tick);
     http_close(c->gateway.http);
+}
+
+static void serve(struct child *c)
+{
+    struct event *stopping = event_new(c->base, stop_fd(), EV_READ, on_stop, c);
+
+    if (!stopping || event_add(stopping, NULL) < 0)
+        panic("event_add: %s", strerror(errno));
+    run_loop(c, on_tick);
+    event_free(stopping);
+    finish(c);
 }
 
 static int run(const struct role_child *child)
@@ -209,7 +236,7 @@ static int run(const struct role_child *child)
     struct board_process *page = board_process(shared->board, child->slot->number);
     struct child c = {
         .slot = child->slot,
-        .listening_fd = shared->listening_fd,
+        .listening_fd = shared->socket.fd,
         .settings = {.max_body_bytes = ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
                      .max_connections = (size_t)conf->gateway.max_connections,
                      .head_timeout_ms = conf->gateway.head_timeout_ms,
@@ -230,6 +257,7 @@ static int run(const struct role_child *child)
     c.gateway =
         (struct gateway){.conf = conf,
                          .clients = shared->clients,
+                         .own_host = &shared->socket.host,
                          .board = shared->board,
                          .page = page,
                          .access_log = access_log_open(conf->gateway.access_log, &page->log_lost),

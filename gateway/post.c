@@ -44,16 +44,24 @@ bool post_check_key(struct http_exchange *x)
     return false;
 }
 
-char *post_memory(const struct gateway *g, const struct http_exchange *x)
+char *post_memory(const struct gateway *g, struct http_exchange *x)
 {
     const char *key = head_find(http_head(x), KEY_HEADER);
+    const struct board_client *client = http_tag(x)->client;
     char hex[DIGEST_HEX_LENGTH + 1];
 
     if (!key)
         return NULL;
     size_t size = strlen(g->idempotency) + sizeof hex;
     char *name = xmalloc(size);
-    digest_hex(key, strlen(key), hex);
+    struct digest *digest = digest_new();
+    if (client && *client->name) {
+        digest_add(digest, client->name, strlen(client->name));
+        digest_add(digest, "\n", 1); /* neither can have one */
+    }
+    digest_add(digest, key, strlen(key));
+    digest_take(digest, hex);
+    digest_free(digest);
     snprintf(name, size, "%s%s", g->idempotency, hex);
     return name;
 }
@@ -82,15 +90,20 @@ void post_answer_full(const struct gateway *g, struct http_exchange *x, int64_t 
 }
 
 /* `why` starts with Redis' code; only that is for strangers, the rest is for the log. */
-void post_answer_refused(struct http_exchange *x, const char *why)
+void post_answer_unready(struct http_exchange *x, const char *why)
 {
     char text[128];
     int code_length = (int)strcspn(why, " :");
     bool full = strncmp(why, "OOM", 3) == 0;
 
-    log_warn("enqueue.refused", "request=%s reason=\"%s\" advice=\"%s\"", http_request_id(x), why,
-             rds_advice(why));
     snprintf(text, sizeof text, "the queue takes no article now (%.*s)",
              code_length < 32 ? code_length : 32, why);
     http_answer_detail(x, 503, full ? RETRY_LATER : RETRY_SOON, text);
+}
+
+void post_answer_refused(struct http_exchange *x, const char *why)
+{
+    log_warn("enqueue.refused", "request=%s reason=\"%s\" advice=\"%s\"", http_request_id(x), why,
+             rds_advice(why));
+    post_answer_unready(x, why);
 }

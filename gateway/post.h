@@ -16,8 +16,9 @@ bool post_is_type(const struct http_exchange *x, const char *type);
 bool post_check_key(struct http_exchange *x);
 
 /* Name of the string in Redis that remembers the answer, to free; NULL where the request has no
- * Idempotency-Key. The key goes into it as a hash: it may be long, and secret. */
-char *post_memory(const struct gateway *g, const struct http_exchange *x);
+ * Idempotency-Key. That goes into it as a hash, as it may be long, and secret; with the name of the
+ * API key, so that no client's stands in the way of another's. */
+char *post_memory(const struct gateway *g, struct http_exchange *x);
 
 /* 422: the Idempotency-Key came with another body before. */
 void post_answer_reused(struct http_exchange *x);
@@ -28,5 +29,7 @@ void post_answer_full(const struct gateway *g, struct http_exchange *x, int64_t 
 
 /* 503: Redis is away or does not want it; `why` is from redis_async.h. */
 void post_answer_refused(struct http_exchange *x, const char *why);
+/* The same where nothing was posted: without a line in the log. */
+void post_answer_unready(struct http_exchange *x, const char *why);
 
 #endif

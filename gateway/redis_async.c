@@ -137,10 +137,11 @@ static void connect_now(struct redis_async *r)
         drop(r, why);
         return;
     }
-    redisAsyncSetConnectCallback(c, on_connect);
-    redisAsyncSetDisconnectCallback(c, on_disconnect);
+    /* First: the call after it asks for the write event that tells of the connection. */
     if (redisLibeventAttach(c, r->base) != REDIS_OK)
         panic("redisLibeventAttach");
+    redisAsyncSetConnectCallback(c, on_connect);
+    redisAsyncSetDisconnectCallback(c, on_disconnect);
 }
 
 int redis_async_new(struct event_base *base, const struct conf *conf, const char *script,

@@ -11,6 +11,7 @@
 #include "documents.h"
 #include "enqueue.h"
 #include "gateway.h"
+#include "post.h"
 #include "stats.h"
 
 #define READ_ONLY         "GET, HEAD, OPTIONS"
@@ -32,32 +33,17 @@ static bool answer_live(struct gateway *g, struct http_exchange *x)
     return false;
 }
 
-static void on_pong(void *context, const struct redis_async_reply *reply, const char *why)
+static bool answer_ready(struct gateway *g, struct http_exchange *x)
 {
-    struct http_exchange *x = context;
-
-    if (reply)
-        http_answer(x, 200, NULL, "{\"status\":\"ok\"}", 15);
-    else
-        http_answer_detail(x, 503, "Retry-After: 1\r\n", why);
-}
-
-static bool accept_any(struct gateway *g, struct http_exchange *x)
-{
-    (void)g, (void)x;
-    return true;
-}
-
-static void answer_ready(struct gateway *g, struct http_exchange *x)
-{
-    const char *argv[] = {"PING"};
-    struct redis_async_callback callback = {.run = on_pong, .context = x};
-    struct err e;
+    const char *why = ready_check(g);
 
     if (http_stopping(g->http))
         http_answer_detail(x, 503, NULL, "stopping");
-    else if (redis_async_send(g->redis, 1, argv, NULL, callback, &e) < 0)
-        http_answer_detail(x, 503, "Retry-After: 1\r\n", e.text);
+    else if (why)
+        post_answer_unready(x, why);
+    else
+        http_answer(x, 200, NULL, "{\"status\":\"ok\"}", 15);
+    return false;
 }
 
 static bool answer_metrics(struct gateway *g, struct http_exchange *x)
@@ -79,10 +65,11 @@ static const struct route routes[] = {
     {"/post/enqueue", "POST, OPTIONS", true, enqueue_begin, enqueue_complete},
     {"/post/bulk", "POST, OPTIONS", true, bulk_begin, bulk_complete},
     {"/livez", READ_ONLY, false, answer_live, NULL},
-    {"/readyz", READ_ONLY, false, accept_any, answer_ready},
+    {"/readyz", READ_ONLY, false, answer_ready, NULL},
     {"/metrics", READ_ONLY, true, answer_metrics, NULL},
     {"/openapi.json", READ_ONLY, false, documents_openapi, NULL},
     {"/docs", READ_ONLY, false, documents_page, NULL},
+    {"/redoc", READ_ONLY, false, documents_moved, NULL},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 _Static_assert(ROUTE_COUNT < BOARD_MAX_ROUTES,
@@ -114,21 +101,12 @@ static bool takes(const struct route *route, const char *method)
     return false;
 }
 
-/* localhost, 127.0.0.1 or [::1], with any port: a page of another site that has its name resolved
- * to this machine (DNS rebinding) sends that name. */
-static bool is_own_host(const char *host)
+/* Of a request without a key. Every browser sends a Host, so HTTP/1.0 without one is no page of
+ * another site: it is a load balancer's check, and gets what is open to all. */
+static bool is_for_us(const struct gateway *g, const struct head *head, const struct route *route)
 {
-    static const char *const own[] = {"localhost", "127.0.0.1", "[::1]"};
-
-    for (size_t i = 0; host && i < sizeof own / sizeof own[0]; i++) {
-        size_t length = strlen(own[i]);
-        if (strncasecmp(host, own[i], length) != 0)
-            continue;
-        const char *port = host + length;
-        if (!*port || (*port == ':' && strspn(port + 1, "0123456789") == strlen(port + 1)))
-            return true;
-    }
-    return false;
+    return head->host ? own_host_matches(g->own_host, g->conf->gateway.address, head->host)
+                      : route && !route->needs_key;
 }
 
 /* OPTIONS, of a path or of the server as a whole. No key is asked for: a browser's preflight has
@@ -159,7 +137,7 @@ bool routes_begin(void *gateway, struct http_exchange *x)
     http_tag(x)->route = route ? (unsigned)(route - routes) + 1 : 0;
     if (*g->conf->gateway.cors_origins)
         cors_add_headers(g->conf->gateway.cors_origins, x, route ? route->methods : ALL_METHODS);
-    if (!clients_need_key(g->clients) && !is_own_host(head->host))
+    if (!clients_need_key(g->clients) && !is_for_us(g, head, route))
         http_answer_detail(x, 403, NULL,
                            "without API keys only requests to localhost are taken, this Host is "
                            "another");

@@ -151,8 +151,15 @@ bool stream_sent(const struct stream *s)
     return s->unsent_start == s->unsent.length;
 }
 
+void stream_wake(struct stream *s)
+{
+    event_active(&s->writing, EV_WRITE, 0);
+}
+
 bool stream_flush(struct stream *s)
 {
+    if (stream_sent(s))
+        return true;
     ssize_t sent = send(s->fd, s->unsent.bytes + s->unsent_start,
                         s->unsent.length - s->unsent_start, MSG_NOSIGNAL | MSG_DONTWAIT);
 

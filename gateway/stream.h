@@ -44,8 +44,10 @@ size_t stream_read(struct stream *s, char *to, size_t max_bytes);
 
 static inline char *stream_unread(const struct stream *s, size_t *length)
 {
+    static char none[1]; /* nothing was read yet */
+
     *length = s->end - s->start;
-    return s->bytes + s->start;
+    return s->bytes ? s->bytes + s->start : none;
 }
 void stream_consume(struct stream *s, size_t length);
 /* Bytes of a next request: here or still in the kernel. */
@@ -56,6 +58,13 @@ void stream_send(struct stream *s, const char *bytes, size_t length);
 /* From the event `writable`: true when all is sent. */
 bool stream_flush(struct stream *s);
 bool stream_sent(const struct stream *s);
+/* True when there is something to act on without the loop's telling: unread bytes, or the end. */
+static inline bool stream_stirs(const struct stream *s)
+{
+    return s->end > s->start || s->ended || s->broken;
+}
+/* Calls `writable` in the next turn of the loop. */
+void stream_wake(struct stream *s);
 void stream_shut(struct stream *s); /* the client reads our end; it may still send */
 
 #endif

@@ -1,5 +1,6 @@
 /* newsmill-savers: takes batches of counts and puts them into the store. */
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/queue.h"
 #include "common/role.h"
 #include "save.h"
@@ -48,6 +49,15 @@ static int run(const struct role_child *child)
     return code;
 }
 
+static void metrics(const struct conf *conf, struct buf *out)
+{
+    int64_t bytes = store_wal_bytes(conf);
+
+    if (bytes >= 0)
+        metrics_gauge(out, "store_wal_bytes", "Size of the store's write-ahead log.",
+                      (double)bytes);
+}
+
 int main(int argc, char **argv)
 {
     static const struct role role = {
@@ -58,6 +68,7 @@ int main(int argc, char **argv)
         .processes = processes,
         .setup = setup,
         .run = run,
+        .metrics = metrics,
     };
 
     return role_main(&role, argc, argv);

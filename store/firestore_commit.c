@@ -47,14 +47,14 @@ static void add(struct buf *out, uint64_t *sum, uint64_t more)
  */
 
 /* An id may hold quotes and the like, so it is escaped once for Firestore and once for JSON. */
-static void append_id(struct buf *out, const char *word)
+static void append_id(struct buf *out, const char *word,
+                      int (*make)(const char *word, size_t length, struct buf *out))
 {
     struct buf id, text;
 
     buf_init(&id, 2 * FIRESTORE_ID_MAX_BYTES);
     buf_init(&text, 8 * FIRESTORE_ID_MAX_BYTES);
-    if (firestore_id(word, strlen(word), &id) < 0 ||
-        json_append_string(&text, id.bytes, id.length) < 0)
+    if (make(word, strlen(word), &id) < 0 || json_append_string(&text, id.bytes, id.length) < 0)
         panic("the id of a word is too long");
     buf_append(out, text.bytes + 1, text.length - 2); /* without its quotes */
     buf_fini(&id);
@@ -64,10 +64,10 @@ static void append_id(struct buf *out, const char *word)
 static void begin_write(struct writing *w, const char *publication, const char *word)
 {
     buf_printf(w->out, "%s{\"update\":{\"name\":\"%s/publications/", w->writes ? "," : "", w->root);
-    append_id(w->out, publication);
+    append_id(w->out, publication, firestore_publication_id);
     if (word) {
         buf_append_text(w->out, "/ent/");
-        append_id(w->out, word);
+        append_id(w->out, word, firestore_word_id);
     }
     buf_append_text(w->out, "\",\"fields\":{");
     w->writes++;
@@ -152,8 +152,8 @@ static void write_publication(struct writing *w, const struct batch *const *batc
     append_text(w->out, last->name);
     buf_append_text(w->out, "}");
     buf_init(&id, 2 * FIRESTORE_ID_MAX_BYTES);
-    firestore_id(last->publication, strlen(last->publication), &id);
-    bool hashed = firestore_id_word(id.bytes, id.length, &id) < 0; /* it cannot be read back */
+    firestore_publication_id(last->publication, strlen(last->publication), &id);
+    bool hashed = firestore_id_is_hash(id.bytes, id.length); /* it cannot be read back */
     buf_fini(&id);
     if (hashed) {
         buf_append_text(w->out, ",\"key\":{\"stringValue\":");

@@ -3,6 +3,7 @@
 #ifndef NEWSMILL_FIRESTORE_IDS_H
 #define NEWSMILL_FIRESTORE_IDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/buf.h"
@@ -14,10 +15,17 @@
  * ~2F and ~23. (Not %: an id can stand in an address, and servers differ in how often they decode
  * it.) What is then still longer than 1500 bytes becomes "~#" and the SHA-256 of the word in hex.
  * Returns 0 or ERR_LIMIT. */
-int firestore_id(const char *word, size_t length, struct buf *out);
+int firestore_word_id(const char *word, size_t length, struct buf *out);
 
-/* Appends the word of an id. Returns 0, ERR_INPUT where the id is a hash or none of ours, or
- * ERR_LIMIT. */
-int firestore_id_word(const char *id, size_t length, struct buf *out);
+/* The same for the key of a publication, whose id stands in the address of a query: there a ":"
+ * begins the name of a method. So a key with a ":" is escaped too, the ":" as ~3A. */
+int firestore_publication_id(const char *key, size_t length, struct buf *out);
+
+/* Whether an id is a hash, from which its word or key cannot be had. */
+bool firestore_id_is_hash(const char *id, size_t length);
+
+/* Appends the key of a publication's id. Returns 0, ERR_INPUT where the id is a hash or none of
+ * ours, or ERR_LIMIT. */
+int firestore_publication_key(const char *id, size_t length, struct buf *out);
 
 #endif

@@ -115,7 +115,7 @@ static void add_publication(struct publications *p, const char *name, const cJSO
 
     buf_init(&word, 2 * FIRESTORE_ID_MAX_BYTES);
     buf_append_text(&word, "");
-    if (firestore_id_word(id, strlen(id), &word) == 0)
+    if (firestore_publication_key(id, strlen(id), &word) == 0)
         key = word.bytes;
     else if (!*key)
         key = id; /* not written by us */
@@ -319,9 +319,9 @@ static void set_cursor(struct words *w, const char *publication, const struct st
 
     buf_init(&name, 8 * FIRESTORE_ID_MAX_BYTES);
     buf_printf(&name, "%s/publications/", w->store->root);
-    firestore_id(publication, strlen(publication), &name);
+    firestore_publication_id(publication, strlen(publication), &name);
     buf_append_text(&name, "/ent/");
-    firestore_id(after->word, strlen(after->word), &name);
+    firestore_word_id(after->word, strlen(after->word), &name);
     set_last(w, name.bytes, after->word, after->count);
     buf_fini(&name);
 }
@@ -345,7 +345,7 @@ int firestore_frequencies(struct store *store, const char *publication,
     buf_init(&id, 2 * FIRESTORE_ID_MAX_BYTES);
     buf_init(&w.parent, MAX_PARENT_BYTES);
     buf_append_text(&w.parent, "/publications/");
-    firestore_id(publication, strlen(publication), &id);
+    firestore_publication_id(publication, strlen(publication), &id);
     append_segment(&w.parent, id.bytes, id.length);
     if (after && after->word)
         set_cursor(&w, publication, after);

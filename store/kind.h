@@ -5,7 +5,7 @@
 #include "store.h"
 
 /* The functions are those of store.h, with a store that is this kind's own. NULL where a kind has
- * nothing to do: apply_many (one by one), pause_ms and writes (0). */
+ * nothing to do: apply_many (one by one), pause_ms and writes (0), wal_bytes (-1). */
 struct store_kind {
     const char *name; /* the setting's word */
     int mends;
@@ -17,6 +17,7 @@ struct store_kind {
                          enum store_outcome *outcomes, struct err *why);
     int64_t (*pause_ms)(struct store *s);
     uint64_t (*writes)(const struct store *s);
+    int64_t (*wal_bytes)(const struct conf *conf);
     int (*publications)(struct store *s, int (*row)(void *, const struct store_publication *),
                         void *context, struct err *e);
     int (*frequencies)(struct store *s, const char *publication, const struct store_cursor *after,

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_TIMEOUT_MS 1000 /* then the saver tries again by itself, and can be stopped */
-
 static int check(const struct conf *conf, struct err *e)
 {
     struct stat status;
@@ -19,8 +17,9 @@ static int check(const struct conf *conf, struct err *e)
 
     if (!*path)
         return err_set(e, ERR_CONFIG, "store.path is empty");
-    if (strlen(path) >= 4096)
-        return err_set(e, ERR_CONFIG, "store.path has more than 4095 bytes");
+    if (strlen(path) >= SQLITE_MAX_PATH_BYTES)
+        return err_set(e, ERR_CONFIG, "store.path has more than %d bytes",
+                       SQLITE_MAX_PATH_BYTES - 1);
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return err_set(e, ERR_CONFIG, "store.path %s is not a file", path);
     return 0;
@@ -32,6 +31,11 @@ int sqlite_error(const struct sqlite_store *s, struct err *e)
 
     if (code == SQLITE_NOTADB)
         return err_set(e, ERR_CONFIG, "%s is damaged or not an SQLite file", s->path);
+    if (code == SQLITE_READONLY && sqlite3_db_readonly(s->db, "main") == 1)
+        return err_set(e, ERR_AGAIN,
+                       "%s: its -shm file is missing, and this user may not make it: start the"
+                       " savers, or read as their user",
+                       s->path);
     return err_set(e, ERR_AGAIN, "%s: %s", s->path, sqlite3_errmsg(s->db));
 }
 
@@ -98,29 +102,7 @@ static int connect_file(struct sqlite_store *s, int writable, struct err *e)
         return sqlite_error(s, e);
     if (writable && sqlite3_db_readonly(s->db, "main") == 1)
         return err_set(e, ERR_CONFIG, "store.path %s: no permission to write", s->path);
-    sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-    return 0;
-}
-
-static int use_wal(struct sqlite_store *s, struct err *e)
-{
-    sqlite3_stmt *statement;
-    int is_wal = 0;
-
-    if (sqlite3_prepare_v2(s->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) != SQLITE_OK)
-        return sqlite_error(s, e);
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        is_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
-    if (sqlite3_finalize(statement) != SQLITE_OK)
-        return sqlite_error(s, e);
-    if (!is_wal)
-        return err_set(e, ERR_CONFIG,
-                       "store.path %s: SQLite cannot share memory on this file system", s->path);
-    if (sqlite3_exec(s->db,
-                     "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;"
-                     "PRAGMA wal_autocheckpoint = 4000",
-                     NULL, NULL, NULL) != SQLITE_OK)
-        return sqlite_error(s, e);
+    sqlite3_busy_timeout(s->db, SQLITE_BUSY_TIMEOUT_MS);
     return 0;
 }
 
@@ -130,7 +112,7 @@ static int prepare_file(struct sqlite_store *s, int writable, struct err *e)
         return e->code;
     if (!writable)
         return sqlite_schema(s, 0, e);
-    if (use_wal(s, e) < 0 || sqlite_schema(s, 1, e) < 0)
+    if (sqlite_use_wal(s, e) < 0 || sqlite_schema(s, 1, e) < 0)
         return e->code;
     return sqlite_prepare(s, e);
 }
@@ -177,6 +159,7 @@ const struct store_kind store_sqlite = {
     .close = close_sqlite,
     .apply = sqlite_apply,
     .apply_many = sqlite_apply_many,
+    .wal_bytes = sqlite_wal_bytes,
     .publications = sqlite_publications,
     .frequencies = sqlite_frequencies,
 };

@@ -7,6 +7,9 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+#define SQLITE_MAX_PATH_BYTES  4096
+#define SQLITE_BUSY_TIMEOUT_MS 1000 /* then the saver tries again by itself, and can be stopped */
+
 enum sqlite_statement {
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,
@@ -28,6 +31,11 @@ struct sqlite_store {
 
 /* SQLite's last error as ours: ERR_CONFIG for a file that is not a database, else ERR_AGAIN. */
 int sqlite_error(const struct sqlite_store *s, struct err *e);
+
+/* Makes a writable store use a write-ahead log, in a way that is durable when a commit returns.
+ * Returns 0 or a code. */
+int sqlite_use_wal(struct sqlite_store *s, struct err *e);
+int64_t sqlite_wal_bytes(const struct conf *conf);
 
 /* Creates the tables in an empty database, or checks that they are ours. `writable` 0 only checks,
  * and an empty database is ERR_AGAIN. Returns 0, ERR_AGAIN or ERR_CONFIG. */

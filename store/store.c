@@ -65,6 +65,14 @@ uint64_t store_writes(const struct store *s)
     return s->kind->writes ? s->kind->writes(s) : 0;
 }
 
+int64_t store_wal_bytes(const struct conf *conf)
+{
+    struct err ignored;
+    const struct store_kind *kind = find_kind(conf, &ignored);
+
+    return kind && kind->wal_bytes ? kind->wal_bytes(conf) : -1;
+}
+
 int store_publications(struct store *s, int (*row)(void *, const struct store_publication *),
                        void *context, struct err *e)
 {

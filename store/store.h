@@ -49,6 +49,10 @@ bool store_mends(const struct store *s);
 /* Documents written since the store was opened, where each has its price; else 0. */
 uint64_t store_writes(const struct store *s);
 
+/* Bytes of the write-ahead log that the store of these settings has beside it; -1: it has none. The
+ * log grows as long as somebody reads one moment. Opens nothing. */
+int64_t store_wal_bytes(const struct conf *conf);
+
 struct store_publication {
     const char *key, *name;
     uint64_t articles;

@@ -310,7 +310,10 @@ static void serve_documents(struct evhttp_request *r, const char *path, const ch
         commit(r, body);
     } else if (colon && body && strcmp(colon, ":runQuery") == 0) {
         *colon = 0;
-        query(r, parent, body);
+        if (strchr(parent, ':')) /* Google's emulator looks for the method at the first one */
+            reply_error(r, 400, "INVALID_ARGUMENT", "Payload isn't valid for request.");
+        else
+            query(r, parent, body);
     } else {
         reply_error(r, 400, "INVALID_ARGUMENT", "no such method, or a body that is not JSON");
     }

@@ -113,26 +113,6 @@ static void run_from(CU_pSuite suite, int first)
 /* --- in the process that counts ----------------------------------------------------------------
  */
 
-/* What a crashed suite left running is ours now, as we are its subreaper. */
-static void kill_orphans(void)
-{
-    char path[64];
-    int pid;
-
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-    for (bool found = true; found;) {
-        FILE *file = fopen(path, "r");
-        found = false;
-        while (file && fscanf(file, "%d", &pid) == 1) {
-            kill(pid, SIGKILL);
-            waitpid(pid, NULL, 0);
-            found = true;
-        }
-        if (file)
-            fclose(file);
-    }
-}
-
 static const char *name_of(CU_pSuite suite, int index)
 {
     CU_pTest test = suite->pTest;
@@ -183,8 +163,7 @@ static void run_suite(CU_pSuite suite)
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             run_from(suite, tally->next);
         }
-        waitpid(pid, &status, 0);
-        kill_orphans();
+        waitpid(pid, &status, 0); /* whatever it started dies with it, too (proc.c) */
         harness_clean(pid);
         if (status != 0 && !crashed(suite, status))
             break;
@@ -224,7 +203,6 @@ int run_suites(const struct test_suite *suites, size_t count, int argc, char **a
 {
     harness_setup(argv[0]);
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
     tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (tally == MAP_FAILED || CU_initialize_registry() != CUE_SUCCESS)
         return 1;

@@ -17,19 +17,6 @@ struct row {   /* a publication, a word of it, or a label of that word */
     UT_hash_handle hh;
 };
 
-struct counts {
-    struct row *rows;
-    uint64_t random;
-    struct batch batch;
-    struct batch_entity entities[MAX_ENTITIES];
-    struct batch_label labels[2 * MAX_ENTITIES];
-    char *words[WORDS];
-    int differences;
-    struct store_cursor last; /* of the list that is walked */
-    const char *publication;
-    uint64_t last_articles;
-};
-
 static const char *const odd_words[] = {"ap/reuters", ".",
                                         "..",         "__init__",
                                         "~tilde",     "50%",
@@ -38,7 +25,26 @@ static const char *const odd_words[] = {"ap/reuters", ".",
                                         "a b",        "a#b",
                                         "____",       "\xf0\x9f\x98\x80",
                                         "a`b",        "'"};
-static const char *const publications[] = {"bbc", "reuters / ap", "the \"times\"", "..", "50%"};
+static const char *const publications[] = {"bbc", "reuters / ap", "the \"times\"",
+                                           "..",  "50%",          "wire: asia"};
+/* Further keys of so many bytes, each once as an id that stands for itself and once with a slash.
+ */
+static const size_t key_lengths[] = {1, 31, 32, 200, 1500};
+#define NAMED (sizeof publications / sizeof publications[0])
+#define KEYS  (NAMED + 2 * sizeof key_lengths / sizeof key_lengths[0])
+
+struct counts {
+    struct row *rows;
+    uint64_t random;
+    struct batch batch;
+    struct batch_entity entities[MAX_ENTITIES];
+    struct batch_label labels[2 * MAX_ENTITIES];
+    char *words[WORDS], *keys[KEYS];
+    int differences;
+    struct store_cursor last; /* of the list that is walked */
+    const char *publication;
+    uint64_t last_articles;
+};
 
 static uint64_t draw(struct counts *c, uint64_t below)
 {
@@ -46,6 +52,17 @@ static uint64_t draw(struct counts *c, uint64_t below)
     c->random ^= c->random >> 7;
     c->random ^= c->random << 17;
     return (c->random >> 8) % below;
+}
+
+static char *new_key(size_t number)
+{
+    size_t length = key_lengths[(number - NAMED) / 2];
+    char *key = xcalloc(1, length + 1);
+
+    memset(key, 'k', length);
+    if ((number - NAMED) % 2)
+        key[length / 2] = '/';
+    return key;
 }
 
 struct counts *counts_new(unsigned seed)
@@ -63,6 +80,8 @@ struct counts *counts_new(unsigned seed)
         }
         c->words[i] = xstrdup(i < odd ? odd_words[i] : text);
     }
+    for (size_t i = 0; i < KEYS; i++)
+        c->keys[i] = i < NAMED ? xstrdup(publications[i]) : new_key(i);
     return c;
 }
 
@@ -78,6 +97,8 @@ void counts_free(struct counts *c)
     }
     for (size_t i = 0; i < WORDS; i++)
         free(c->words[i]);
+    for (size_t i = 0; i < KEYS; i++)
+        free(c->keys[i]);
     free(c);
 }
 
@@ -89,7 +110,7 @@ struct batch *counts_draw(struct counts *c, size_t entities)
     *b = (struct batch){.entities = c->entities};
     batch_new_id(b);
     b->at_ms = (int64_t)time(NULL) * 1000;
-    b->publication = b->name = publications[draw(c, sizeof publications / sizeof publications[0])];
+    b->publication = b->name = c->keys[draw(c, KEYS)];
     b->articles = draw(c, 4);
     uint64_t first = draw(c, WORDS), step = 1 + draw(c, 7);
     for (size_t i = 0; i < entities && i < MAX_ENTITIES; i++) {
@@ -212,10 +233,10 @@ int counts_differ(struct counts *c, struct store *s)
         row->seen = false;
     if (store_publications(s, see_publication, c, &e) < 0)
         differ(c, e.text, 0, 0);
-    for (size_t i = 0; i < sizeof publications / sizeof publications[0]; i++) {
-        c->publication = publications[i];
+    for (size_t i = 0; i < KEYS; i++) {
+        c->publication = c->keys[i];
         c->last = (struct store_cursor){.word = NULL};
-        if (store_frequencies(s, publications[i], NULL, 0, see_word, c, &e) < 0)
+        if (store_frequencies(s, c->keys[i], NULL, 0, see_word, c, &e) < 0)
             differ(c, e.text, 0, 0);
         free((char *)(uintptr_t)c->last.word);
     }

@@ -22,10 +22,14 @@ void suite_model_check(void);
 void suite_mutated(void);
 void suite_openapi(void);
 void suite_original(void);
+void suite_planted(void);
+void suite_orphans(void);
 void suite_queue(void);
 void suite_metrics(void);
+void suite_ready(void);
 void suite_restarts(void);
 void suite_roles(void);
+void suite_scripts(void);
 void suite_slow(void);
 void suite_strict(void);
 void suite_upload(void);
@@ -37,6 +41,7 @@ void suite_ways(void);
 
 static const struct test_suite suites[] = {
     {"queue", suite_queue},
+    {"scripts", suite_scripts},
     {"gateway", suite_gateway},
     {"gather", suite_gather},
     {"bulk", suite_bulk},
@@ -48,6 +53,7 @@ static const struct test_suite suites[] = {
     {"access_log", suite_access_log},
     {"strict", suite_strict},
     {"mutated", suite_mutated},
+    {"ready", suite_ready},
     {"slow", suite_slow},
     {"openapi", suite_openapi},
     {"activation", suite_activation},
@@ -61,6 +67,7 @@ static const struct test_suite suites[] = {
     {"cli", suite_cli},
     {"model_check", suite_model_check},
     {"dead", suite_dead},
+    {"orphans", suite_orphans},
     {"farm", suite_farm},
     {"faults", suite_faults},
     {"ways", suite_ways},
@@ -69,6 +76,7 @@ static const struct test_suite suites[] = {
     {"firestore", suite_firestore},
     {"firestore_auth", suite_firestore_auth},
     {"firestore_emulator", suite_firestore_emulator},
+    {".planted", suite_planted},
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* raw: see raw.h. */
 #include "raw.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,14 +19,19 @@ static char text[1 << 18];
 
 int raw_dial(int port)
 {
+    return raw_dial_to("127.0.0.1", port);
+}
+
+int raw_dial_to(const char *address, int port)
+{
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+                             .sin_addr.s_addr = inet_addr(address)};
     struct timeval timeout = {.tv_sec = RAW_TIMEOUT_MS / 1000};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-        panic("connect to port %d: %s", port, strerror(errno));
+        panic("connect to %s:%d: %s", address, port, strerror(errno));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

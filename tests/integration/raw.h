@@ -8,6 +8,7 @@
 #define RAW_TIMEOUT_MS 15000 /* after which a gateway that says nothing hangs */
 
 int raw_dial(int port);
+int raw_dial_to(const char *address, int port); /* IPv4 */
 /* As far as the other side takes it; what is wrong shows in the answer. `step` bytes a segment, 0:
  * all at once. */
 void raw_send(int fd, const char *bytes, size_t length, size_t step);

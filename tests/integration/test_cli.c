@@ -229,6 +229,11 @@ static void test_doctor(void)
                1, path);
     cli_expect(cli_run("-o store.path=/proc/nothing/x.db doctor"), 1, "bad   store.disk");
     cli_expect(cli_run("-o redis.state_dir=/nonexistent/state doctor"), 1, "bad   state.disk");
+    farm_start_savers(&cli_farm); /* make the store */
+    cli_expect(cli_run("doctor"), 0, "ok    store.wal");
+    snprintf(path, sizeof path, "%s/newsmill.db-wal", cli_farm.dir);
+    CU_ASSERT_EQUAL(truncate(path, 200 << 20), 0);
+    cli_expect(cli_run("doctor"), 0, "warn  store.wal");
     snprintf(path, sizeof path, "%s/keys", cli_farm.dir);
     cli_expect(cli_run("-o gateway.keys_file=%s doctor", path), 1, "bad   keys.file");
     CU_ASSERT_EQUAL(cli_run("key new ann --file %s", path), 0);

@@ -74,6 +74,11 @@ static bool is_reloaded(void *count)
     return proc_log_count(&farm.gateway, " reloaded ") >= *(int *)count;
 }
 
+static bool is_201(void *header)
+{
+    return post(header) == 201;
+}
+
 /* --- names, rotation --- */
 
 static void test_names(void)
@@ -101,22 +106,18 @@ static void test_names(void)
     CU_ASSERT(has_metric(
         ann, "\nnewsmill_http_request_duration_seconds_count{route=\"/post/enqueue\"} 5\n"));
 
-    /* A reload goes on counting where it was, and knows a new key at once. */
+    /* A reload goes on counting where it was, and knows a new key. */
     char eve[128];
     make_key("eve", eve);
     int wanted = 1;
     kill(farm.gateway.pid, SIGHUP);
     CU_ASSERT(wait_until("the reload", 20000, is_reloaded, &wanted));
-    CU_ASSERT_EQUAL(post(eve), 201);
+    CU_ASSERT(
+        wait_until("eve's key to be known", 20000, is_201, eve)); /* the old ones may answer */
     CU_ASSERT_EQUAL(post(ann), 201);
     CU_ASSERT(has_metric(eve, "\nnewsmill_key_articles_total{key=\"ann\"} 4\n"));
     CU_ASSERT(has_metric(eve, "\nnewsmill_key_articles_total{key=\"eve\"} 1\n"));
     finish();
-}
-
-static bool is_201(void *header)
-{
-    return post(header) == 201;
 }
 
 static bool is_403(void *header)
@@ -206,6 +207,59 @@ static void test_expiry(void)
     CU_ASSERT(wait_until("the key to expire", 20000, is_403, ann));
     CU_ASSERT(time(NULL) >= soon);
     CU_ASSERT_EQUAL(post(bob), 201);
+    finish();
+}
+
+/* --- Idempotency-Keys --- */
+
+static long post_again(const char *path, const char *key, const char *content)
+{
+    const char *headers[] = {JSON, key, "Idempotency-Key: same", NULL};
+    bool bulk = strcmp(path, "/post/bulk") == 0;
+    char body[128];
+
+    int length = snprintf(body, sizeof body, "%s{\"content\":\"%s\",\"publication\":\"p\"}%s",
+                          bulk ? "[" : "", content, bulk ? "]" : "");
+    http_free(&answer);
+    http_request(farm.gateway_port, "POST", path, headers, body, (size_t)length, &answer);
+    return answer.status;
+}
+
+static bool is_replayed(void)
+{
+    return strstr(answer.headers, "\r\nIdempotency-Replayed: true\r\n");
+}
+
+/* Another client's Idempotency-Key neither answers for mine nor stands in its way. */
+static void test_idempotency_keys(void)
+{
+    static const char *const paths[] = {"/post/enqueue", "/post/bulk"};
+    char ann[128], bob[128], bearer[192];
+
+    begin();
+    make_key("ann", ann);
+    make_key("bob", bob);
+    farm_start_gateway(&farm);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", strchr(ann, ' ') + 1);
+    for (int i = 0; i < 2; i++) {
+        long good = i == 0 ? 201 : 200;
+        CU_ASSERT_EQUAL(post_again(paths[i], ann, "one"), good);
+        CU_ASSERT_EQUAL(post_again(paths[i], bob, "two"), good);
+        CU_ASSERT_FALSE(is_replayed());
+        CU_ASSERT_EQUAL(post_again(paths[i], bearer, "one"), good);
+        CU_ASSERT_TRUE(is_replayed());
+        CU_ASSERT_EQUAL(post_again(paths[i], bob, "one"), 422);
+        CU_ASSERT_EQUAL(redis_int(&farm.redis, "DEL newsmill:articles"), 1);
+        redis_int(&farm.redis, "EVAL %s 0",
+                  "for _, key in ipairs(redis.call('KEYS', 'newsmill:idem:*')) do\n"
+                  "    redis.call('DEL', key)\n"
+                  "end");
+        CU_ASSERT_EQUAL(post_again(paths[i], ann, "one"), good);
+        CU_ASSERT_EQUAL(post_again(paths[i], bob, "one"), good);
+        CU_ASSERT_FALSE(is_replayed());
+        CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:articles"), 2);
+        redis_int(&farm.redis, "FLUSHALL");
+    }
     finish();
 }
 
@@ -311,6 +365,7 @@ void suite_clients(void)
     CU_add_test(suite, "keys, and files that change", test_keys);
     CU_add_test(suite, "names of keys in the metrics, over reloads", test_names);
     CU_add_test(suite, "a key that expires", test_expiry);
+    CU_add_test(suite, "Idempotency-Keys belong to a key", test_idempotency_keys);
     CU_add_test(suite, "articles a second", test_rate);
     CU_add_test(suite, "a bulk beyond the burst is owed for", test_debt);
     CU_add_test(suite, "articles a second without keys", test_rate_without_keys);

@@ -236,6 +236,108 @@ static void test_clean_stop(void)
     finish();
 }
 
+/* --- requests that are begun after TERM --- */
+
+/* One more request; true when its answer says that it was the last. */
+static bool is_told(void *fd)
+{
+    say(*(int *)fd, LIVE);
+    CU_ASSERT_STRING_EQUAL_FATAL(hear(*(int *)fd, 1), "200");
+    return strstr(raw_heard(), "\r\nConnection: close\r\n");
+}
+
+static void begin_stop(void)
+{
+    int fd = dial();
+
+    CU_ASSERT_FALSE(is_told(&fd));
+    kill(farm.gateway.pid, SIGTERM);
+    CU_ASSERT(wait_until("the stop to be told", 10000, is_told, &fd));
+    close(fd);
+}
+
+/* Redis does not answer, so the gateway lives on as long as it may. */
+static void test_begun_after_stop(void)
+{
+    const char *post = raw_post(ARTICLE);
+    int waits, head, body, whole;
+
+    begin();
+    waits = dial(), head = dial(), body = dial(), whole = dial();
+    int all[] = {waits, head, body, whole};
+    for (size_t i = 0; i < 4; i++) {
+        say(all[i], LIVE);
+        CU_ASSERT_STRING_EQUAL(hear(all[i], 1), "200");
+    }
+    kill(farm.redis.proc.pid, SIGSTOP);
+    say(waits, post);
+    turn();
+    begin_stop();
+    raw_send(head, post, 30, 0);
+    raw_send(body, post, strlen(post) - 5, 0);
+    say(whole, post);
+    CU_ASSERT_STRING_EQUAL(hear(head, 2), "408 end");
+    CU_ASSERT_STRING_EQUAL(hear(body, 2), "408 end");
+    CU_ASSERT_STRING_EQUAL(hear(whole, 2), "503 end");
+    CU_ASSERT_STRING_EQUAL(hear(waits, 2), "503 end");
+    CU_ASSERT_EQUAL(proc_wait(&farm.gateway, 10000), 0);
+    for (size_t i = 0; i < 4; i++)
+        close(all[i]);
+    finish();
+}
+
+#define SLOW_CLIENTS 200
+
+/* A byte to each that has no answer yet. True when all have one. */
+static bool all_answered(void *context)
+{
+    int *fds = context, answered = 0;
+
+    for (int i = 0; i < SLOW_CLIENTS; i++) {
+        if (has_connection_waiting(&fds[i]))
+            answered++;
+        else
+            raw_send(fds[i], " ", 1, 0);
+    }
+    return answered == SLOW_CLIENTS;
+}
+
+/* Bodies that end one by one, before, at and after the end of the gateway's patience. */
+static void test_slow_at_the_end(void)
+{
+    int fds[SLOW_CLIENTS], other = 0;
+    char text[256];
+
+    begin();
+    for (int i = 0; i < SLOW_CLIENTS; i++)
+        fds[i] = dial();
+    kill(farm.redis.proc.pid, SIGSTOP);
+    int waits = dial();
+    say(waits, raw_post(ARTICLE));
+    turn();
+    begin_stop();
+    for (int i = 0; i < SLOW_CLIENTS; i++) {
+        snprintf(text, sizeof text,
+                 "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n" JSON
+                 "\r\nContent-Length: %zu\r\n\r\n" ARTICLE,
+                 strlen(ARTICLE) + 500 + (size_t)i * 5);
+        say(fds[i], text);
+    }
+    CU_ASSERT(wait_until("an answer to each", 20000, all_answered, fds));
+    for (int i = 0; i < SLOW_CLIENTS; i++) {
+        const char *heard = hear(fds[i], 2);
+        if (strcmp(heard, "408 end") != 0 && strcmp(heard, "503 end") != 0)
+            fprintf(stderr, other++ ? "" : "\n  %s\n", heard);
+        close(fds[i]);
+    }
+    CU_ASSERT_EQUAL(other, 0);
+    CU_ASSERT_STRING_EQUAL(hear(waits, 2), "503 end");
+    close(waits);
+    CU_ASSERT_EQUAL(proc_wait(&farm.gateway, 10000), 0);
+    CU_ASSERT_FALSE(proc_logged(&farm.gateway, "child.died"));
+    finish();
+}
+
 void suite_connections(void);
 
 void suite_connections(void)
@@ -246,4 +348,6 @@ void suite_connections(void)
     CU_add_test(suite, "clients that leave", test_clients_that_leave);
     CU_add_test(suite, "too many connections", test_connection_limit);
     CU_add_test(suite, "clean stop", test_clean_stop);
+    CU_add_test(suite, "requests begun after a stop", test_begun_after_stop);
+    CU_add_test(suite, "slow requests at the end of a stop", test_slow_at_the_end);
 }

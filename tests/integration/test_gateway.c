@@ -152,10 +152,11 @@ static void test_health(void)
 
 static void test_hosts(void)
 {
-    static const char *const own[] = {"Host: localhost",    "Host: LOCALHOST:1", "Host: [::1]:80",
-                                      "Host: 127.0.0.1:80", "Host: [::1]",       NULL};
+    static const char *const own[] = {
+        "Host: localhost", "Host: LOCALHOST:1",  "Host: [::1]:80", "Host: 127.0.0.1:80",
+        "Host: [::1]",     "Host: 0.0.0.0:8000", "Host: [::]",     NULL};
     static const char *const others[] = {"Host: evil.example", "Host: localhost.evil.example",
-                                         "Host: 127.0.0.11", NULL};
+                                         "Host: 127.0.0.11", "Host: 0.0.0.0.evil.example", NULL};
 
     begin();
     for (const char *const *host = own; *host; host++)
@@ -165,9 +166,50 @@ static void test_hosts(void)
     CU_ASSERT_EQUAL(
         request("GET", "/livez", (const char *[]){"Host: localhost:80.evil", NULL}, NULL), 400);
     int fd = raw_dial(farm.gateway_port);
-    raw_send(fd, "GET /livez HTTP/1.0\r\n\r\n", 23, 0);
+    raw_send(fd, "GET /metrics HTTP/1.0\r\n\r\n", 25, 0);
     CU_ASSERT_STRING_EQUAL(raw_hear(fd, 2, false), "403 end");
     close(fd);
+    finish();
+}
+
+static const char *get_with_host(const char *host)
+{
+    char text[128];
+    int fd = raw_dial_to("127.0.0.5", farm.gateway_port);
+
+    snprintf(text, sizeof text, "GET /livez HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+    raw_send(fd, text, strlen(text), 0);
+    const char *heard = raw_hear(fd, 1, false);
+    close(fd);
+    return heard;
+}
+
+static bool has_reloaded(void *context)
+{
+    (void)context;
+    return proc_logged(&farm.gateway, " reloaded ");
+}
+
+static bool logs_ready(void *context)
+{
+    (void)context;
+    return proc_logged(&farm.gateway, " ready ");
+}
+
+/* The address that it listens on is its own, over a reload too. */
+static void test_bound_host(void)
+{
+    farm_init(&farm);
+    farm_set(&farm, "GATEWAY_ADDRESS", "127.0.0.5");
+    proc_start(&farm.gateway, "newsmill-gateway", farm.env, NULL);
+    CU_ASSERT(wait_until("the gateway to be ready", 20000, logs_ready, NULL));
+    for (int reloads = 0; reloads < 2; reloads++) {
+        CU_ASSERT_STRING_EQUAL(get_with_host("127.0.0.5:8000"), "200");
+        CU_ASSERT_STRING_EQUAL(get_with_host("localhost"), "200");
+        CU_ASSERT_STRING_EQUAL(get_with_host("127.0.0.6"), "403");
+        kill(farm.gateway.pid, SIGHUP);
+        CU_ASSERT(wait_until("the reload", 20000, has_reloaded, NULL));
+    }
     finish();
 }
 
@@ -283,6 +325,7 @@ void suite_gateway(void)
     CU_add_test(suite, "what is refused", test_refused);
     CU_add_test(suite, "health", test_health);
     CU_add_test(suite, "without keys only own hosts", test_hosts);
+    CU_add_test(suite, "the bound address is an own host", test_bound_host);
     CU_add_test(suite, "Redis away", test_redis_away);
     CU_add_test(suite, "Redis silent", test_redis_silent);
     CU_add_test(suite, "full backlog, full Redis", test_full);

@@ -11,6 +11,9 @@
 #include "tests/integration/raw.h"
 
 #define CLIENTS 40
+#define SHORT_POST                                                                                 \
+    "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"         \
+    "Content-Length: 33\r\n\r\n{\"content\":\"a\",\"publication\":\"p\"}"
 
 static struct farm farm;
 static int sockets[CLIENTS];
@@ -157,6 +160,66 @@ static void test_lost(void)
     finish();
 }
 
+static bool is_away(void *context)
+{
+    struct http_answer answer;
+
+    (void)context;
+    http_request(farm.gateway_port, "GET", "/readyz", NULL, NULL, 0, &answer);
+    bool away = answer.status == 503;
+    http_free(&answer);
+    return away;
+}
+
+/* A post of `length` bytes of content, to free. */
+static char *long_post(size_t length, size_t *size)
+{
+    char *text = malloc(length + 256);
+    int head = snprintf(text, length + 256,
+                        "POST /post/enqueue HTTP/1.1\r\nHost: localhost\r\n"
+                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n"
+                        "{\"publication\":\"p\",\"content\":\"",
+                        length + 32);
+
+    memset(text + head, 'a', length);
+    memcpy(text + head + length, "\"}", 2);
+    *size = (size_t)head + length + 2;
+    return text;
+}
+
+/* A long article makes a group that is full, and Redis is away: the refusal of an article before it
+ * leads to the next request of the same connection, while the group is being answered. */
+static void test_refused_within(void)
+{
+    size_t size;
+    char *post = long_post((size_t)600 << 10, &size), twice[512];
+    pid_t child, same;
+
+    snprintf(twice, sizeof twice, "%s%s", SHORT_POST, SHORT_POST);
+
+    begin(NULL);
+    redis_kill(&farm.redis);
+    CU_ASSERT(wait_until("the loss of Redis", 10000, is_away, NULL));
+    CU_ASSERT_EQUAL_FATAL(proc_children(&farm.gateway, &child, 1), 1);
+    for (int round = 0; round < 5; round++) {
+        raw_send(sockets[CLIENTS - 1], post, size - 1, 0);
+        CU_ASSERT(is_away(NULL)); /* it has been read as far as it goes */
+        kill(child, SIGSTOP);
+        for (int i = 0; i < CLIENTS - 1; i++)
+            raw_send(sockets[i], twice, strlen(twice), 0);
+        raw_send(sockets[CLIENTS - 1], post + size - 1, 1, 0);
+        kill(child, SIGCONT);
+        for (int i = 0; i < CLIENTS - 1; i++)
+            CU_ASSERT_STRING_EQUAL(raw_hear(sockets[i], 2, false), "503 503");
+        CU_ASSERT_STRING_EQUAL(raw_hear(sockets[CLIENTS - 1], 1, false), "503");
+    }
+    CU_ASSERT_EQUAL(proc_children(&farm.gateway, &same, 1), 1);
+    CU_ASSERT_EQUAL(same, child);
+    redis_restart(&farm.redis);
+    free(post);
+    finish();
+}
+
 void suite_gather(void);
 
 void suite_gather(void)
@@ -167,4 +230,5 @@ void suite_gather(void)
     CU_add_test(suite, "more than there is room for", test_full);
     CU_add_test(suite, "Redis refuses", test_refused);
     CU_add_test(suite, "Redis is lost", test_lost);
+    CU_add_test(suite, "an answer leads to the next post", test_refused_within);
 }

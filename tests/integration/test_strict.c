@@ -80,7 +80,8 @@ static const struct strict_case good[] = {
          "GET http://localhost/livez HTTP/1.1\r\nHost: evil.example\r\n\r\n", "200 open"),
     CASE("HTTP/1.2 is taken for 1.1", "GET /livez HTTP/1.2\r\n" HOST "\r\n", "200 open"),
     CASE("HTTP/1.0 closes", "GET /livez HTTP/1.0\r\n" HOST "\r\n" LIVE, "200 end"),
-    CASE("HTTP/1.0 without Host is no own host", "GET /livez HTTP/1.0\r\n\r\n", "403 end"),
+    CASE("HTTP/1.0 without Host is a health check", "GET /livez HTTP/1.0\r\n\r\n", "200 end"),
+    CASE("and nothing else", "GET /metrics HTTP/1.0\r\n\r\n", "403 end"),
     CASE(
         "HTTP/1.0 gets no 100",
         "POST /post/enqueue HTTP/1.0\r\n" HOST
@@ -121,6 +122,19 @@ static const struct strict_case good[] = {
          "201 200 422 201 200 open"),
     CASE("pipelined behind a body it need not read",
          "GET /livez HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello" LIVE, "200 end"),
+    /* A body that a route has no use for is not waited for, nor kept. */
+    CASE("a long body for /readyz",
+         "GET /readyz HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n", "200 end"),
+    CASE("chunks for /readyz",
+         "GET /readyz HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\n", "200 end"),
+    CASE("a body for /metrics", "GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n",
+         "200 end"),
+    CASE("a body for /docs", "HEAD /docs HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n",
+         "200 end"),
+    CASE("a body for OPTIONS",
+         "OPTIONS /post/enqueue HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n", "204 end"),
+    CASE("a body for nothing", "POST /nothing HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n",
+         "404 end"),
 };
 
 static const struct strict_case heads[] = {

@@ -5,6 +5,7 @@ void suite_article(void);
 void suite_batch(void);
 void suite_board(void);
 void suite_bulk_parse(void);
+void suite_clients(void);
 void suite_conf(void);
 void suite_csv(void);
 void suite_dead_entry(void);
@@ -30,12 +31,15 @@ void suite_rules(void);
 void suite_save(void);
 void suite_store(void);
 void suite_store_crash(void);
+void suite_store_readers(void);
+void suite_store_wal(void);
 void suite_strings(void);
 void suite_failing(void);
 void suite_suites(void);
 void suite_tally(void);
 void suite_tokenizer(void);
 void suite_top(void);
+void suite_unicode(void);
 void suite_vectors(void);
 
 static const struct test_suite suites[] = {
@@ -43,6 +47,7 @@ static const struct test_suite suites[] = {
     {"batch", suite_batch},
     {"board", suite_board},
     {"bulk_parse", suite_bulk_parse},
+    {"clients", suite_clients},
     {"conf", suite_conf},
     {"csv", suite_csv},
     {"dead_entry", suite_dead_entry},
@@ -68,12 +73,15 @@ static const struct test_suite suites[] = {
     {"save", suite_save},
     {"store", suite_store},
     {"store_crash", suite_store_crash},
+    {"store_readers", suite_store_readers},
+    {"store_wal", suite_store_wal},
     {"strings", suite_strings},
     {"suites", suite_suites},
     {".failing", suite_failing},
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
     {"top", suite_top},
+    {"unicode", suite_unicode},
     {"vectors", suite_vectors},
 };
 

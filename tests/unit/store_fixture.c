@@ -8,6 +8,26 @@
 
 #include "tests/harness/harness.h"
 
+static char fixture_publication[1501] = "bbc";
+
+const char *fixture_key(void)
+{
+    return fixture_publication;
+}
+
+void fixture_each_key(void (*test)(void))
+{
+    static const size_t lengths[] = {1, 31, 32, 200, 1500};
+
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        memset(fixture_publication, 'k', lengths[i]);
+        fixture_publication[lengths[i]] = 0;
+        test();
+    }
+    snprintf(fixture_publication, sizeof fixture_publication, "bbc");
+    test();
+}
+
 void fixture_conf(struct conf *conf)
 {
     static char kind[] = "sqlite", path[300];
@@ -33,7 +53,7 @@ struct batch *fixture_batch(unsigned number, size_t entities)
         array[i] = (struct batch_entity){words[i], labels, 2, 2};
     }
     batch = (struct batch){.at_ms = fixture_now_ms(),
-                           .publication = "bbc",
+                           .publication = fixture_publication,
                            .name = "BBC",
                            .articles = 1,
                            .entities = array,
@@ -57,7 +77,7 @@ static int sum_publication(void *context, const struct store_publication *p)
 {
     struct fixture_sums *sums = context;
 
-    if (strcmp(p->key, "bbc") == 0)
+    if (strcmp(p->key, fixture_publication) == 0)
         sums->articles = p->articles;
     return 0;
 }
@@ -82,7 +102,7 @@ struct fixture_sums fixture_sums(const struct conf *conf)
 
     CU_ASSERT_EQUAL_FATAL(store_open(conf, 0, &store, &e), 0);
     CU_ASSERT_EQUAL(store_publications(store, sum_publication, &sums, &e), 0);
-    CU_ASSERT_EQUAL(store_frequencies(store, "bbc", NULL, 0, sum_word, &sums, &e), 0);
+    CU_ASSERT_EQUAL(store_frequencies(store, fixture_publication, NULL, 0, sum_word, &sums, &e), 0);
     store_close(store);
     return sums;
 }

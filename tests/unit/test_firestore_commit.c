@@ -118,11 +118,37 @@ static void test_limits(void)
     buf_fini(&body);
 }
 
+/* The key stands in a field of its own where the id is a hash, and only there. */
+static void test_keys(void)
+{
+    static const size_t lengths[] = {1, 31, 32, 200, 1500, 1501};
+    char key[1502];
+    struct buf body;
+    size_t writes;
+
+    for (size_t i = 0; i < 2 * sizeof lengths / sizeof lengths[0]; i++) {
+        size_t length = lengths[i / 2];
+        bool has_slash = i % 2, hashed = length + (has_slash ? 3 : 0) > 1500;
+        struct batch b = batch_of("a1", 2, NULL);
+        memset(key, 'k', length);
+        key[length] = 0;
+        if (has_slash)
+            key[length / 2] = '/';
+        b.publication = key;
+        buf_init(&body, 1 << 20);
+        CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, &body, &writes), 0);
+        CU_ASSERT_EQUAL(strstr(body.bytes, "\"key\":{\"stringValue\":") != NULL, hashed);
+        CU_ASSERT_EQUAL(strstr(body.bytes, "[\"name\",\"key\"]") != NULL, hashed);
+        buf_fini(&body);
+    }
+}
+
 void suite_firestore_commit(void)
 {
     CU_pSuite suite = CU_add_suite("firestore_commit", NULL, NULL);
 
     CU_add_test(suite, "one batch", test_one);
     CU_add_test(suite, "two batches that share documents", test_shared);
+    CU_add_test(suite, "keys of 1 to 1,501 bytes", test_keys);
     CU_add_test(suite, "limits", test_limits);
 }

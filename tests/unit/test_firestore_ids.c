@@ -9,13 +9,16 @@
 #include "common/utf8.h"
 #include "store/firestore_ids.h"
 
+/* What the tests try: words or publications. */
+static int (*make_id)(const char *, size_t, struct buf *) = firestore_word_id;
+
 static struct buf id_of(const char *word, size_t length)
 {
     struct buf id;
 
     buf_init(&id, 1 << 20);
     buf_append_text(&id, "");
-    CU_ASSERT_EQUAL_FATAL(firestore_id(word, length, &id), 0);
+    CU_ASSERT_EQUAL_FATAL(make_id(word, length, &id), 0);
     return id;
 }
 
@@ -45,6 +48,19 @@ static void test_examples(void)
     expect("____", "~____");
     expect("~", "~~7E");
     expect("~#", "~~7E~23");
+    expect("a:b", "a:b");
+    expect("a:b/c", "~a:b~2Fc");
+}
+
+/* Their ids stand in addresses, where a colon begins the name of a method. */
+static void test_publications(void)
+{
+    make_id = firestore_publication_id;
+    expect("50% #1", "50% #1");
+    expect("ap/reuters", "~ap~2Freuters");
+    expect("wire: asia", "~wire~3A asia");
+    expect(":", "~~3A");
+    make_id = firestore_word_id;
 }
 
 /* Stable over versions of newsmill: a changed id would count a word anew. */
@@ -89,10 +105,10 @@ static uint64_t draw(uint64_t below)
 /* Few different pieces, so that words close to each other and to escapes come often. */
 static void make_word(struct buf *word)
 {
-    static const char *const pieces[] = {"~",   "/",        "#",  "%",  ".",   "_",
-                                         "__",  "7E",       "2F", "23", "~#",  "~~",
-                                         "a",   "\xc3\xa9", " ",  "\n", "~7E", "\xf0\x9f\x98\x80",
-                                         "~2F", "25"};
+    static const char *const pieces[] = {
+        "~",   "/",  "#",  "%",  ".", "_",        ":", "3A", "__",  "7E",
+        "2F",  "23", "~#", "~~", "a", "\xc3\xa9", " ", "\n", "~7E", "\xf0\x9f\x98\x80",
+        "~2F", "25"};
     static const size_t lengths[] = {1, 2, 3, 4, 6, 8, 300, 1600};
     size_t pieces_wanted = draw(lengths[draw(draw(16) ? 6 : 8)] + 1);
 
@@ -121,7 +137,8 @@ static void check_way_back(const struct pair *p)
 
     buf_init(&word, 1 << 16);
     buf_append_text(&word, "");
-    CU_ASSERT_EQUAL(firestore_id_word(p->id.bytes, p->id.length, &word), hashed ? ERR_INPUT : 0);
+    CU_ASSERT_EQUAL(firestore_publication_key(p->id.bytes, p->id.length, &word),
+                    hashed ? ERR_INPUT : 0);
     if (!hashed)
         CU_ASSERT(word.length == p->word.length &&
                   memcmp(word.bytes, p->word.bytes, word.length) == 0);
@@ -143,7 +160,10 @@ static void test_property(void)
         make_word(&pairs[i].word);
         pairs[i].id = id_of(pairs[i].word.bytes, pairs[i].word.length);
         check_allowed(&pairs[i].id);
-        check_way_back(&pairs[i]);
+        if (make_id == firestore_publication_id) {
+            CU_ASSERT(!memchr(pairs[i].id.bytes, ':', pairs[i].id.length));
+            check_way_back(&pairs[i]);
+        }
         hashed += strncmp(pairs[i].id.bytes, "~#", 2) == 0;
         escaped += pairs[i].id.bytes[0] == '~';
     }
@@ -159,23 +179,32 @@ static void test_property(void)
     free(pairs);
 }
 
-/* All ids of up to three of the bytes that matter: none stands for two words, or for the wrong one.
+static void test_property_of_publications(void)
+{
+    make_id = firestore_publication_id;
+    test_property();
+    make_id = firestore_word_id;
+}
+
+/* All ids of four of the bytes that matter: none stands for two words, or for the wrong one.
  */
 static void test_foreign_ids(void)
 {
-    static const char bytes[] = "~/#%._7E2F3a";
+    static const char bytes[] = "~/#%._7E2F3aA:";
     size_t count = sizeof bytes - 1;
 
+    make_id = firestore_publication_id;
     for (size_t n = 0; n < count * count * count * count; n++) {
         char id[5] = {bytes[n % count], bytes[n / count % count], bytes[n / count / count % count],
                       bytes[n / count / count / count], 0};
         struct buf word;
         buf_init(&word, 100);
         buf_append_text(&word, "");
-        if (firestore_id_word(id, 4, &word) == 0)
+        if (firestore_publication_key(id, 4, &word) == 0)
             expect(word.bytes, id);
         buf_fini(&word);
     }
+    make_id = firestore_word_id;
 }
 
 void suite_firestore_ids(void);
@@ -186,6 +215,8 @@ void suite_firestore_ids(void)
 
     CU_add_test(suite, "examples", test_examples);
     CU_add_test(suite, "what is too long is hashed, always the same", test_hash_is_pinned);
-    CU_add_test(suite, "allowed, reversible, without collision", test_property);
+    CU_add_test(suite, "of publications", test_publications);
+    CU_add_test(suite, "allowed, without collision", test_property);
+    CU_add_test(suite, "of publications: reversible, too", test_property_of_publications);
     CU_add_test(suite, "foreign ids are refused", test_foreign_ids);
 }

@@ -1,6 +1,7 @@
 /* API keys: reading the file, checking, expiry, making one. */
 #include <CUnit/CUnit.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -118,6 +119,45 @@ static void test_refused(void)
     CU_ASSERT_EQUAL(keys_load("/nonexistent/keys", &k, &e), ERR_CONFIG);
 }
 
+/* All lines but three of a full file, and then `more`. */
+static void refused_big(const char *more, const char *part)
+{
+    static char text[KEYS_MAX * 80 + 1000];
+    size_t length = 0;
+
+    for (int i = 1; i < KEYS_MAX - 2; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "n%d " ABC "\n", i);
+    snprintf(text + length, sizeof text - length, "%s", more);
+    refused(text, part);
+}
+
+static void test_big(void)
+{
+    char *comments = malloc(KEYS_MAX_FILE_BYTES + 2);
+    struct keys *k;
+    struct err e;
+
+    refused_big("n5000 " ABC "\n", "keys:9998: the name n5000 is there twice");
+    refused_big("n9 " ABC "\nn8 " ABC "\nn9 " ABC "\n", "keys:9998: the name n9 is there twice");
+    refused_big("m " ABC "\no " ABC "\np " ABC "\nq " ABC "\n", "more than 10000 keys");
+    for (size_t i = 0; i < KEYS_MAX_FILE_BYTES + 1; i++)
+        comments[i] = i % 100 == 99 ? '\n' : '#';
+    comments[KEYS_MAX_FILE_BYTES + 1] = 0;
+    refused(comments, "longer than");
+    comments[KEYS_MAX_FILE_BYTES] = 0;
+    k = load(comments);
+    CU_ASSERT_EQUAL(keys_count(k), 0);
+    keys_free(k);
+    free(comments);
+    harness_end();
+    /* Nobody writes into it: it would not be read to its end. */
+    snprintf(path, sizeof path, "%s/pipe", harness_dir());
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+    CU_ASSERT_EQUAL(keys_load(path, &k, &e), ERR_CONFIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "no regular file"));
+    harness_end();
+}
+
 static void test_create(void)
 {
     char first[KEYS_KEY_BYTES], second[KEYS_KEY_BYTES];
@@ -206,6 +246,7 @@ void suite_keys(void)
     CU_add_test(suite, "check", test_check);
     CU_add_test(suite, "expiry", test_expiry);
     CU_add_test(suite, "what is refused", test_refused);
+    CU_add_test(suite, "big files", test_big);
     CU_add_test(suite, "create", test_create);
     CU_add_test(suite, "add", test_add);
 }

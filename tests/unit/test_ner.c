@@ -16,7 +16,7 @@ void suite_ner(void);
 
 /* --- counting allocations ------------------------------------------------------------------- */
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__GLIBC__) && !defined(NEWSMILL_SANITIZED)
 #define COUNTS_ALLOCATIONS 1
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);

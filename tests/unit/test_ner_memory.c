@@ -20,7 +20,7 @@ void suite_ner_memory(void);
 #define MOST_PRIVATE_KIB (100 * 1024)
 #define MOST_GROWTH_KIB  (4 * 1024) /* from a tenth of the way to the end */
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(NEWSMILL_SANITIZED)
 /* Pages that this process does not share with its parent. */
 static long private_kib(void)
 {
@@ -107,7 +107,7 @@ void suite_ner_memory(void)
 {
     CU_pSuite suite = CU_add_suite("ner_memory", NULL, NULL);
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(NEWSMILL_SANITIZED)
     CU_add_test(suite, "a worker's memory has an end", new_words_for_ever);
 #else
     (void)suite;

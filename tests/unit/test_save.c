@@ -78,6 +78,7 @@ static void test_bad_neighbour(void)
     CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 1);
     harness_end();
 }
+WITH_KEYS(test_bad_neighbour)
 
 /* A child that holds the store's lock until a first try has failed, which the shared slot shows.
  * Then it ends, which frees the lock; or it sends `signal` first and keeps the lock until killed.
@@ -140,6 +141,7 @@ static void test_waits_for_store(void)
 {
     save_while_locked(0, 1);
 }
+WITH_KEYS(test_waits_for_store)
 
 static void test_stop_ends_waiting(void)
 {
@@ -148,6 +150,7 @@ static void test_stop_ends_waiting(void)
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
 }
+WITH_KEYS(test_stop_ends_waiting)
 
 /* The directory is taken away and put back as a new one: the saver starts a new file there. */
 static void test_store_is_opened_anew(void)
@@ -166,6 +169,7 @@ static void test_store_is_opened_anew(void)
     CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 1);
     harness_end();
 }
+WITH_KEYS(test_store_is_opened_anew)
 
 static int quiet(void)
 {
@@ -183,8 +187,8 @@ void suite_save(void)
 {
     CU_pSuite suite = CU_add_suite("save", quiet, loud);
 
-    CU_add_test(suite, "a bad batch is dead, its neighbours go on", test_bad_neighbour);
-    CU_add_test(suite, "a store that is away is waited for", test_waits_for_store);
-    CU_add_test(suite, "a stop ends the waiting", test_stop_ends_waiting);
-    CU_add_test(suite, "a file that went is opened anew", test_store_is_opened_anew);
+    CU_add_test(suite, "a bad batch is dead, its neighbours go on", test_bad_neighbour_with_keys);
+    CU_add_test(suite, "a store that is away is waited for", test_waits_for_store_with_keys);
+    CU_add_test(suite, "a stop ends the waiting", test_stop_ends_waiting_with_keys);
+    CU_add_test(suite, "a file that went is opened anew", test_store_is_opened_anew_with_keys);
 }

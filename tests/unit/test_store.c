@@ -55,6 +55,7 @@ static void test_applied_once(void)
     CU_ASSERT_EQUAL(sums.labels, 12);
     harness_end();
 }
+WITH_KEYS(test_applied_once)
 
 /* --- order and paging ---------------------------------------------------------------------------
  */
@@ -110,7 +111,7 @@ static void test_paging(void)
     fixture_conf(&conf);
     struct store *store = fixture_open(&conf);
 
-    apply_words(store, "bbc", 1);
+    apply_words(store, fixture_key(), 1);
     apply_words(store, "other", 2); /* must not be seen */
     for (uint64_t limit = 1; limit <= 1000; limit = limit * 3 + 1) {
         struct page page = {0};
@@ -120,7 +121,8 @@ static void test_paging(void)
             snprintf(word, sizeof word, "%s", page.previous);
             struct store_cursor after = {page.rows ? word : NULL, page.previous_count};
             before = page.rows;
-            CU_ASSERT_EQUAL(store_frequencies(store, "bbc", &after, limit, take_row, &page, &e), 0);
+            CU_ASSERT_EQUAL(
+                store_frequencies(store, fixture_key(), &after, limit, take_row, &page, &e), 0);
             CU_ASSERT_TRUE(page.rows - before <= limit);
         } while (page.rows > before && page.rows <= WORDS);
         CU_ASSERT_EQUAL(page.rows, WORDS);
@@ -132,6 +134,7 @@ static void test_paging(void)
     store_close(store);
     harness_end();
 }
+WITH_KEYS(test_paging)
 
 static int stop_at_third(void *context, const struct store_frequency *f)
 {
@@ -231,6 +234,7 @@ static void test_several_at_once(void)
     store_close(store);
     harness_end();
 }
+WITH_KEYS(test_several_at_once)
 
 static void test_old_batches_and_markers(void)
 {
@@ -254,6 +258,7 @@ static void test_old_batches_and_markers(void)
     store_close(store);
     harness_end();
 }
+WITH_KEYS(test_old_batches_and_markers)
 
 static void test_sum_past_64_bits(void)
 {
@@ -270,6 +275,7 @@ static void test_sum_past_64_bits(void)
     CU_ASSERT_EQUAL(sums.most, 2);
     harness_end();
 }
+WITH_KEYS(test_sum_past_64_bits)
 
 static void expect_open(int writable, int code, const char *part)
 {
@@ -347,13 +353,14 @@ void suite_store(void)
 {
     CU_pSuite suite = CU_add_suite("store", NULL, NULL);
 
-    CU_add_test(suite, "a batch is counted once", test_applied_once);
-    CU_add_test(suite, "several in one transaction", test_several_at_once);
-    CU_add_test(suite, "pages cover every row once, in order", test_paging);
+    CU_add_test(suite, "a batch is counted once", test_applied_once_with_keys);
+    CU_add_test(suite, "several in one transaction", test_several_at_once_with_keys);
+    CU_add_test(suite, "pages cover every row once, in order", test_paging_with_keys);
     CU_add_test(suite, "a row ends a walk, and walks nest", test_rows_end_walks_and_nest);
     CU_add_test(suite, "lists are index walks", test_index_walks);
-    CU_add_test(suite, "old batches are refused, old markers go", test_old_batches_and_markers);
-    CU_add_test(suite, "a sum past 64 bits is refused", test_sum_past_64_bits);
+    CU_add_test(suite, "old batches are refused, old markers go",
+                test_old_batches_and_markers_with_keys);
+    CU_add_test(suite, "a sum past 64 bits is refused", test_sum_past_64_bits_with_keys);
     CU_add_test(suite, "settings", test_settings);
     CU_add_test(suite, "files that are not right", test_wrong_files);
 }

@@ -95,6 +95,7 @@ static void test_killed(void)
     store_close(store);
     harness_end();
 }
+WITH_KEYS(test_killed)
 
 /* --- at once ------------------------------------------------------------------------------------
  */
@@ -141,6 +142,7 @@ static void test_four_at_once(void)
     CU_ASSERT_EQUAL(sums.most, 2 * BATCHES);
     harness_end();
 }
+WITH_KEYS(test_four_at_once)
 
 /* --- away ---------------------------------------------------------------------------------------
  */
@@ -173,6 +175,7 @@ static void test_disk_full(void)
     CU_ASSERT_EQUAL(sums.most, 2 * sums.articles);
     harness_end();
 }
+WITH_KEYS(test_disk_full)
 
 static void test_locked(void)
 {
@@ -190,6 +193,7 @@ static void test_locked(void)
     store_close(store);
     harness_end();
 }
+WITH_KEYS(test_locked)
 
 static void test_file_gone(void)
 {
@@ -203,14 +207,15 @@ static void test_file_gone(void)
     store_close(store);
     harness_end();
 }
+WITH_KEYS(test_file_gone)
 
 void suite_store_crash(void)
 {
     CU_pSuite suite = CU_add_suite("store_crash", NULL, NULL);
 
-    CU_add_test(suite, "killed in the middle of batches", test_killed);
-    CU_add_test(suite, "four processes, each batch twice", test_four_at_once);
-    CU_add_test(suite, "disk full", test_disk_full);
-    CU_add_test(suite, "locked by another", test_locked);
-    CU_add_test(suite, "its file is gone", test_file_gone);
+    CU_add_test(suite, "killed in the middle of batches", test_killed_with_keys);
+    CU_add_test(suite, "four processes, each batch twice", test_four_at_once_with_keys);
+    CU_add_test(suite, "disk full", test_disk_full_with_keys);
+    CU_add_test(suite, "locked by another", test_locked_with_keys);
+    CU_add_test(suite, "its file is gone", test_file_gone_with_keys);
 }

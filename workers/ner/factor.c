@@ -114,7 +114,7 @@ static void write_alike(struct alternative *all, size_t count, size_t i, struct 
 bool factor_alternatives(const char *pattern, size_t length, struct buf *out)
 {
     struct alternative all[MAX_ALTERNATIVES];
-    size_t count = is_plain(pattern, length) ? read_all(pattern, length, all) : 0;
+    size_t count = length > 0 && is_plain(pattern, length) ? read_all(pattern, length, all) : 0;
     bool gain = false;
 
     for (size_t i = 1; i < count && !gain; i++)

@@ -147,9 +147,12 @@ static uint32_t shape_of(uint32_t c)
             return c & 0x20 ? 'x' : 'X';
         return c >= '0' && c <= '9' ? 'd' : c;
     }
-    if (uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L))
-        return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Lu) ? 'X' : 'x';
-    return uc_digit_value(c) >= 0 ? 'd' : c;
+    bool letter = uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L);
+    if ((!letter && uc_digit_value(c) < 0) || utf8_is_later(c))
+        return c;
+    if (!letter)
+        return 'd';
+    return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Lu) ? 'X' : 'x';
 }
 
 size_t lexeme_shape(const char *text, size_t length, size_t code_points,

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/unicode14.h"
 #include "common/utf8.h"
 
 /* White space as Python's \s has it (str.isspace()): PCRE2 counts U+180E too. */
@@ -14,7 +15,20 @@
 
 #define NO_SPACE "[^" SPACES "]"
 
+/* A character of a word, as Python 3.11's \\w has it but for the low line: a letter or a number of
+ * Unicode 14. PCRE2's own \\w has marks as well from 10.43 on. Its class needs the later characters
+ * behind it, see append_word(). */
+#define LETTER_OR_NUMBER "[^\\P{Xan}"
+
 #define MAX_DEPTH 100 /* of parentheses */
+
+/* The class that is being rewritten. */
+struct class
+{
+    bool open, negated, has_word;
+    size_t source_start; /* behind [ or [^ */
+    size_t start;        /* where it begins in what is written */
+};
 
 /* A place in a pattern. */
 struct cursor {
@@ -24,41 +38,75 @@ struct cursor {
 };
 
 static int take_flags(const char *source, size_t length, size_t *at, bool *caseless, struct err *e);
-static int rewrite_escape(const char *source, size_t left, bool in_class, struct buf *out,
+static int rewrite_escape(const char *source, size_t left, struct class *class, struct buf *out,
                           size_t *taken, struct err *e);
+static void append_word_escape(char kind, struct buf *out);
+
+static void append_word(struct buf *out)
+{
+    buf_append_text(out, LETTER_OR_NUMBER);
+    for (size_t i = 0; i < UNICODE14_LATER_COUNT; i++)
+        buf_printf(out, "\\x{%x}-\\x{%x}", (unsigned)unicode14_later[i][0],
+                   (unsigned)unicode14_later[i][1]);
+    buf_append_text(out, "]");
+}
+
+/* The class at the end of `out` has \w in it, written as the low line alone: puts the letters and
+ * numbers beside it. */
+static int add_word_to_class(struct buf *out, const struct class *c, struct err *e)
+{
+    struct buf class;
+
+    if (buf_failed(out))
+        return err_set(e, ERR_CONFIG, "too long");
+    buf_init(&class, out->max_bytes);
+    buf_append(&class, out->bytes + c->start, out->length - c->start);
+    out->length = c->start;
+    buf_append_text(out, c->negated ? "(?:(?!" : "(?:");
+    append_word(out);
+    buf_append_text(out, c->negated ? ")" : "|");
+    buf_append(out, class.bytes, class.length);
+    buf_append_text(out, ")");
+    buf_fini(&class);
+    return 0;
+}
 
 int pattern_rewrite(const char *source, size_t length, struct buf *out, bool *caseless,
                     struct err *e)
 {
-    bool in_class = false;
-    size_t at = 0, class_start = 0;
+    struct class class = {0};
+    size_t at = 0;
 
     if (take_flags(source, length, &at, caseless, e) < 0)
         return e->code;
     while (at < length) {
         size_t taken = 1;
         if (source[at] == '\\') {
-            if (rewrite_escape(source + at, length - at, in_class, out, &taken, e) < 0)
+            if (rewrite_escape(source + at, length - at, &class, out, &taken, e) < 0)
                 return e->code;
-        } else if (!in_class && source[at] == '[') {
-            in_class = true;
-            taken += at + 1 < length && source[at + 1] == '^';
-            class_start = at + taken;
+        } else if (!class.open && source[at] == '[') {
+            class = (struct class){.open = true, .start = out->length};
+            class.negated = at + 1 < length && source[at + 1] == '^';
+            taken += class.negated;
+            class.source_start = at + taken;
             buf_append(out, source + at, taken);
-        } else if (in_class && source[at] == '[') {
+        } else if (class.open && source[at] == '[') {
             buf_append_text(out, "\\["); /* [: is special to PCRE2 alone */
-        } else if (in_class && *caseless && length - at >= 3 &&
+        } else if (class.open && *caseless && length - at >= 3 &&
                    memcmp(source + at, "a-z", 3) == 0) {
             taken = 3;
             buf_append_text(out, "a-z\\x{130}"); /* Python folds U+0130 to i, PCRE2 does not */
         } else {
-            if (in_class && source[at] == ']' && at > class_start)
-                in_class = false;
             buf_append(out, source + at, 1);
+            if (class.open && source[at] == ']' && at > class.source_start) {
+                class.open = false;
+                if (class.has_word && add_word_to_class(out, &class, e) < 0)
+                    return e->code;
+            }
         }
         at += taken;
     }
-    if (in_class)
+    if (class.open)
         return err_set(e, ERR_CONFIG, "a class without an end");
     return buf_failed(out) ? err_set(e, ERR_CONFIG, "too long") : 0;
 }
@@ -82,7 +130,7 @@ static int take_flags(const char *source, size_t length, size_t *at, bool *casel
 }
 
 /* The escape at `source`, of which `left` bytes remain; *taken is its length. */
-static int rewrite_escape(const char *source, size_t left, bool in_class, struct buf *out,
+static int rewrite_escape(const char *source, size_t left, struct class *class, struct buf *out,
                           size_t *taken, struct err *e)
 {
     if (left < 2)
@@ -101,15 +149,41 @@ static int rewrite_escape(const char *source, size_t left, bool in_class, struct
     *taken = 2;
     if (kind == 'K') /* PCRE2 alone has it: a match that ends before it begins */
         return err_set(e, ERR_CONFIG, "\\K is not supported");
-    if (kind == 'S' && in_class)
-        return err_set(e, ERR_CONFIG, "\\S inside a class is not supported");
-    if (kind == 'S')
-        buf_append_text(out, NO_SPACE);
-    else if (kind == 's')
-        buf_append_text(out, in_class ? SPACES : "[" SPACES "]");
-    else
+    if (class->open && strchr("SDW", kind))
+        return err_set(e, ERR_CONFIG, "\\%c inside a class is not supported", kind);
+    if (class->open && kind == 'w') {
+        class->has_word = true;
+        buf_append_text(out, "_");
+    } else if (kind == 'w' || kind == 'W' || (!class->open && (kind == 'b' || kind == 'B'))) {
+        append_word_escape(kind, out);
+    } else if (kind == 's' || kind == 'd') {
+        buf_append_text(out, class->open ? "" : "[");
+        buf_append_text(out, kind == 's' ? SPACES : UNICODE14_DIGITS);
+        buf_append_text(out, class->open ? "" : "]");
+    } else if (kind == 'S' || kind == 'D') {
+        buf_append_text(out, kind == 'S' ? "[^" SPACES "]" : "[^" UNICODE14_DIGITS "]");
+    } else {
         buf_append(out, source, 2);
+    }
     return 0;
+}
+
+/* \w, \W, \b or \B outside of a class. */
+static void append_word_escape(char kind, struct buf *out)
+{
+    static const char *const forms[] = {
+        ['w'] = "(?:#|_)",
+        ['W'] = "(?:(?!#|_)(?s:.))",
+        ['b'] = "(?:(?<=#|_)(?!#|_)|(?<!#|_)(?=#|_))",
+        ['B'] = "(?:(?<=#|_)(?=#|_)|(?<!#|_)(?!#|_))",
+    };
+
+    for (const char *at = forms[(unsigned char)kind]; *at; at++) {
+        if (*at == '#') /* a letter or number */
+            append_word(out);
+        else
+            buf_append(out, at, 1);
+    }
 }
 
 size_t pattern_unit_end(const char *p, size_t length, size_t at)
