@@ -24,6 +24,7 @@ void suite_ner(void);
 void suite_ner_memory(void);
 void suite_network(void);
 void suite_once(void);
+void suite_oom(void);
 void suite_parity(void);
 void suite_progress(void);
 void suite_rows(void);
@@ -67,6 +68,7 @@ static const struct test_suite suites[] = {
     {"ner_memory", suite_ner_memory},
     {"network", suite_network},
     {"once", suite_once},
+    {"oom", suite_oom},
     {"parity", suite_parity},
     {"progress", suite_progress},
     {"rows", suite_rows},
