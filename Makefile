@@ -51,7 +51,7 @@ LEVEL_FLAGS_avx2     := -mavx2 -mfma
 LEVEL_FLAGS_avx512   := $(LEVEL_FLAGS_avx2) -mavx512f -mavx512vl -mavx512bw -mavx512dq
 SIMD_FLAGS := -ffp-contract=fast -fno-math-errno $(if $(filter-out debug,$(MODE)),-O3) \
               $(if $(filter asan,$(MODE)),-fno-sanitize=all)
-LEVELS := baseline $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
+LEVELS := baseline $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 SIMD_OBJECTS := $(LEVELS:%=$(OBJ)/workers/ner/simd-%.o)
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))

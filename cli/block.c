@@ -84,23 +84,46 @@ bool block_is_whole(const struct block *b)
     return b->count == BLOCK_ROWS && !b->is_doubtful && b->body.length <= BLOCK_MAX_BYTES;
 }
 
+struct part {
+    const void *bytes;
+    size_t length;
+};
+
+static void hash(const struct part *parts, size_t count, unsigned char out[32])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    bool ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+
+    for (size_t i = 0; i < count; i++)
+        ok = ok && EVP_DigestUpdate(context, parts[i].bytes, parts[i].length);
+    if (!ok || !EVP_DigestFinal_ex(context, digest, NULL))
+        panic("SHA-256 failed");
+    EVP_MD_CTX_free(context);
+    memcpy(out, digest, 32);
+}
+
+void block_source(const struct block *b, const char *name, unsigned char out[BLOCK_SOURCE_BYTES])
+{
+    const struct part parts[] = {{name, strlen(name) + 1}, /* its NUL ends it */
+                                 {b->body.bytes + b->rows[0].start, b->rows[0].length}};
+
+    hash(parts, 2, out);
+}
+
 void block_key(const struct block *b, int index, const unsigned char *salt, size_t salt_length,
                char out[BLOCK_KEY_BYTES])
 {
     const struct block_row *row = &b->rows[index];
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char digest[32];
     char front[32];
-    unsigned length = 0;
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
     int front_length = snprintf(front, sizeof front, "%llu ", (unsigned long long)row->number);
+    const struct part parts[] = {{salt, salt_length},
+                                 {b->source, sizeof b->source},
+                                 {front, (size_t)front_length},
+                                 {b->body.bytes + row->start, row->length}};
 
-    if (!hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL) ||
-        !EVP_DigestUpdate(hash, salt, salt_length) ||
-        !EVP_DigestUpdate(hash, front, (size_t)front_length) ||
-        !EVP_DigestUpdate(hash, b->body.bytes + row->start, row->length) ||
-        !EVP_DigestFinal_ex(hash, digest, &length))
-        panic("SHA-256 failed");
-    EVP_MD_CTX_free(hash);
+    hash(parts, 4, digest);
     for (unsigned i = 0; i < 32; i++)
         snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
 }

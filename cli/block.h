@@ -3,15 +3,19 @@
  *
  * Rows are cut by their number alone: 1 to 100, 101 to 200 and so on. A block of which every row is
  * there goes as one request. Any other goes row by row: the end of an input, and a block with a row
- * that is no article, or that is too long. The key of a request is SHA-256 of the number and the
- * text of its first row: a whole block and its first row alone have the same key. As the gateway
- * takes a key for one body only, the key tells whether the block went whole or row by row before,
- * and so an input that grew, or in which a refused row was put right, is counted exactly. Redis
- * remembers one key a block.
+ * that is no article, or that is too long. The key of a request is SHA-256 of the input, of the
+ * number and of the text of its first row: a whole block and its first row alone have the same key.
+ * As the gateway takes a key for one body only, the key tells whether the block went whole or row
+ * by row before, and so an input that grew, or in which a refused row was put right, is counted
+ * exactly. Redis remembers one key a block.
+ *
+ * The input is its name without directories, or the one given for it, and the text of its first
+ * row: the same on any machine and for any length, and two inputs that share rows are two.
  *
  * What it cannot tell: which rows of a block that went whole have changed since (none of it is sent
- * then), and that the first row of a block is another one now (then the block is a new one, and all
- * of it is counted). So a first row that was refused is to be put right in a file of its own. */
+ * then), that the first row of a block is another one now (then the block is a new one, and all of
+ * it is counted), and that the first row of the input is (then all is new). So a first row that was
+ * refused is to be put right in a file of its own. */
 #ifndef NEWSMILL_BLOCK_H
 #define NEWSMILL_BLOCK_H
 
@@ -25,9 +29,10 @@
 
 #define BLOCK_ROWS 100
 /* A block that is longer goes row by row. One row may be longer by itself. */
-#define BLOCK_MAX_BYTES  (8u << 20)
-#define BLOCK_KEY_BYTES  65 /* SHA-256 in hexadecimal, and a NUL */
-#define BLOCK_SALT_BYTES 16
+#define BLOCK_MAX_BYTES    (8u << 20)
+#define BLOCK_KEY_BYTES    65 /* SHA-256 in hexadecimal, and a NUL */
+#define BLOCK_SALT_BYTES   16
+#define BLOCK_SOURCE_BYTES 32
 
 struct block_row {
     const char *name; /* of the file, for messages; the block's own */
@@ -38,9 +43,10 @@ struct block_row {
 struct block {
     struct block_row rows[BLOCK_ROWS];
     int count;
-    bool is_doubtful; /* a row will hardly be taken by the gateway */
-    bool leads;       /* its first row is the first of the range */
-    struct buf body;  /* one line of JSON a row */
+    bool is_doubtful;                         /* a row will hardly be taken by the gateway */
+    bool leads;                               /* its first row is the first of the range */
+    struct buf body;                          /* one line of JSON a row */
+    unsigned char source[BLOCK_SOURCE_BYTES]; /* the input, from block_source() */
 };
 
 struct block *block_new(void);
@@ -59,6 +65,9 @@ bool block_is_full(const struct block *b, uint64_t number);
 
 /* Every row of its range is there, and they may go together. */
 bool block_is_whole(const struct block *b);
+
+/* Which input this is, of a block that begins with its first row and the name that it goes by. */
+void block_source(const struct block *b, const char *name, unsigned char out[BLOCK_SOURCE_BYTES]);
 
 /* The key of the request that begins with row `index`. */
 void block_key(const struct block *b, int index, const unsigned char *salt, size_t salt_length,

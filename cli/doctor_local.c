@@ -125,8 +125,10 @@ static void check_store(struct doctor_report *report)
         }
     }
     if (store_open(conf, 0, &store, &e) < 0 || store_publications(store, end_walk, NULL, &e) < 0)
-        ADD(DOCTOR_BAD, "store", "savers wait until it answers", "%s: %s", conf->store.kind,
-            e.text);
+        ADD(DOCTOR_BAD, "store",
+            sqlite ? "savers wait until it answers; put a damaged file right: newsmill restore FILE"
+                   : "savers wait until it answers",
+            "%s: %s", conf->store.kind, e.text);
     else
         ADD(DOCTOR_OK, "store", "", "%s answers", conf->store.kind);
     store_close(store);

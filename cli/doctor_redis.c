@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/console.h"
 #include "cli/doctor_report.h"
 #include "cli/redis_look.h"
 #include "cli/snapshot.h"
 #include "common/clock.h"
+#include "common/default_user.h"
 #include "common/rds_advice.h"
 #include "common/sweep.h"
 
@@ -202,7 +202,6 @@ static void check_latency(struct doctor_report *report, struct rds *rds)
 
 static void check_clock(struct doctor_report *report, struct rds *rds)
 {
-    struct timespec now;
     int64_t redis_ms;
     struct err e;
 
@@ -210,14 +209,17 @@ static void check_clock(struct doctor_report *report, struct rds *rds)
         ADD(DOCTOR_BAD, "redis.clock", rds_advice(e.text), "%s", e.text);
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t ahead_ms = redis_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    bool far = ahead_ms > CLOCK_WARN_MS || ahead_ms < -CLOCK_WARN_MS;
-    ADD(far ? DOCTOR_WARN : DOCTOR_OK, "redis.clock",
-        far ? "let both keep time by NTP: leases are safe, but ends of keys and tokens are not"
-            : "",
-        "Redis is %" PRId64 " ms %s this machine", ahead_ms < 0 ? -ahead_ms : ahead_ms,
-        ahead_ms < 0 ? "behind" : "ahead of");
+    int64_t ahead_ms = redis_ms - clock_wall_ms(), apart_ms = llabs(ahead_ms);
+    bool far = apart_ms > CLOCK_WARN_MS, untrusted = apart_ms > CLOCK_TRUST_MS;
+    ADD(untrusted ? DOCTOR_BAD
+        : far     ? DOCTOR_WARN
+                  : DOCTOR_OK,
+        "redis.clock",
+        untrusted ? "let both keep time by NTP: until then savers forget no marker of a batch and "
+                    "refuse none for its age"
+        : far ? "let both keep time by NTP: leases are safe, but ends of keys and tokens are not"
+              : "",
+        "Redis is %" PRId64 " ms %s this machine", apart_ms, ahead_ms < 0 ? "behind" : "ahead of");
 }
 
 /* --- holds --------------------------------------------------------------------------------------
@@ -246,6 +248,26 @@ static void check_holds(struct doctor_report *report, struct rds *rds)
             "%lld items are held by nobody registered", items);
     else
         ADD(DOCTOR_OK, "redis.holds", "", "every hold has an owner");
+}
+
+static void check_default_user(struct doctor_report *report, struct rds *rds)
+{
+    struct err e;
+
+    switch (default_user_look(rds, &e)) {
+    case DEFAULT_USER_SAFE:
+        ADD(DOCTOR_OK, "redis.default_user", "", "it may do all, as reading the log back needs");
+        break;
+    case DEFAULT_USER_UNSAFE:
+        ADD(DOCTOR_BAD, "redis.default_user", DEFAULT_USER_ADVICE,
+            "the user \"default\" may not do all");
+        break;
+    case DEFAULT_USER_UNKNOWN:
+        ADD(DOCTOR_WARN, "redis.default_user",
+            "give redis.user +acl|getuser, or see that the user \"default\" has ~* &* +@all", "%s",
+            e.text);
+        break;
+    }
 }
 
 /* --- rights -------------------------------------------------------------------------------------
@@ -356,6 +378,7 @@ static void check_all(struct doctor_report *report, struct rds *rds)
     check_latency(report, rds);
     check_clock(report, rds);
     check_holds(report, rds);
+    check_default_user(report, rds);
     check_rights(report, rds);
 }
 

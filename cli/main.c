@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/audit.h"
+#include "cli/backup.h"
 #include "cli/dead.h"
 #include "cli/doctor.h"
 #include "cli/entities.h"
@@ -32,6 +33,8 @@ static const struct command commands[] = {
     {"dead", "list, put back, export or forget what could not be processed", dead_main},
     {"audit", "check that everything claimed, counted and given back adds up", audit_main},
     {"doctor", "check Redis, model, store, keys and disks, with advice", doctor_main},
+    {"backup", "write the counts of the SQLite store to a file, while it is in use", backup_main},
+    {"restore", "make the SQLite store what a backup has", restore_main},
     {"key", "make, add or list API keys of the gateway", key_main},
     {"model", "what a model directory holds, and whether it runs here", model_main},
     {"help", "this text, or that of a COMMAND", NULL},

@@ -27,6 +27,9 @@ struct upload {
     struct progress progress;
     struct input *input; /* being read now, or NULL */
     struct block *block; /* being filled, or NULL */
+    const char *path;    /* of the input */
+    bool has_source;     /* its first row was seen */
+    unsigned char source[BLOCK_SOURCE_BYTES];
     size_t max_content_bytes;
     uint64_t bytes_before;  /* of the files before this one */
     uint64_t rows, refused; /* also those that are not sent at all */
@@ -77,12 +80,31 @@ static void on_tick(void *context)
 /* --- rows ---------------------------------------------------------------------------------------
  */
 
+/* What the input goes by: the same wherever it lies. */
+static void find_source(struct upload *u)
+{
+    const char *name = u->options->name;
+    char *base = xstrdup(u->path);
+
+    if (!name) {
+        if (strstr(base, "://"))
+            base[strcspn(base, "?#")] = 0; /* a query may hold what is good for a day only */
+        name = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
+    }
+    block_source(u->block, name, u->source);
+    u->has_source = true;
+    free(base);
+}
+
 static int send_block(struct upload *u, struct err *e)
 {
     struct block *block = u->block;
 
     u->block = NULL;
-    return block ? sender_send(u->sender, block, e) : 0;
+    if (!block)
+        return 0;
+    memcpy(block->source, u->source, sizeof block->source);
+    return sender_send(u->sender, block, e);
 }
 
 static int send_row(struct upload *u, const struct row *row, struct err *e)
@@ -95,6 +117,8 @@ static int send_row(struct upload *u, const struct row *row, struct err *e)
         on_refused(u, &here, 1, row->refused);
     else if (block_add(u->block, row, u->max_content_bytes) < 0)
         on_refused(u, &here, 1, "too long");
+    if (!u->has_source && u->block->count)
+        find_source(u);
     return block_is_full(u->block, row->number) ? send_block(u, e) : 0;
 }
 
@@ -110,6 +134,8 @@ static int send_file(struct upload *u, const char *path, struct err *e)
     struct row row;
     int code = input_open(path, &from, &u->input, e), sent = 0;
 
+    u->path = path;
+    u->has_source = false;
     if (code == 0) {
         rows = rows_open(u->input, &u->options->rows);
         while (sent == 0 && (code = rows_next(rows, &row, e)) == 1) {

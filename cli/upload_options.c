@@ -15,7 +15,7 @@
 #define DEFAULT_IN_FLIGHT 64
 #define DEFAULT_TIMEOUT_S 600
 
-enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT, CA_FILE };
+enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT, CA_FILE, NAME };
 
 static const struct option long_options[] = {
     {"url", required_argument, NULL, 'u'},
@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"in-flight", required_argument, NULL, 'n'},
     {"timeout", required_argument, NULL, TIMEOUT},
     {"again", no_argument, NULL, AGAIN},
+    {"name", required_argument, NULL, NAME},
     {"ca-file", required_argument, NULL, CA_FILE},
     {"content-column", required_argument, NULL, CONTENT_COLUMN},
     {"publication-column", required_argument, NULL, PUBLICATION_COLUMN},
@@ -44,17 +45,21 @@ static void print_help(FILE *to)
         "downloaded or unpacked, 500 times the packed size. Nothing is stored on this machine.\n"
         "\n"
         "Rows go by the hundred. A broken upload can be run again within a day, from any\n"
-        "machine: what is there already is not counted twice. The file may have grown at its\n"
-        "end, and refused rows may have been put right; where such a row has to go in a file of\n"
-        "its own instead, that is said. Where a row was changed after it was sent, the hundred\n"
-        "rows around it are refused, or counted again if it is their first. A broken download\n"
-        "goes on where it broke.\n"
+        "machine and directory: what is there already is not counted twice. The file may have\n"
+        "grown at its end, and refused rows may have been put right; where such a row has to go\n"
+        "in a file of its own instead, that is said. Where a row was changed after it was sent,\n"
+        "the hundred rows around it are refused, or counted again if it is their first. A file\n"
+        "is known by its name, without directories, and its first row: a renamed one is counted\n"
+        "again, unless --name gives the former name, and one with another first row is another\n"
+        "file. Standard input is called - where --name gives no name. A broken download goes on\n"
+        "where it broke.\n"
         "\n"
         "  -u, --url URL             of the gateway (from gateway.address and gateway.port)\n"
         "  -k, --key-file FILE       holds the API key (environment: NEWSMILL_API_KEY)\n"
         "  -n, --in-flight N         requests at a time, 1 to 256 (64)\n"
         "      --timeout S           give up when no row went through for so long (600)\n"
         "      --again               send rows again that were sent before\n"
+        "      --name NAME           of the file, in place of its own\n"
         "      --ca-file FILE        certificates to trust in place of the system's\n"
         "      --content-column N    of CSV, counted from 0, whatever its name\n"
         "      --publication-column N\n"
@@ -173,6 +178,9 @@ static int take(int option, struct upload_options *o, const char **key_file)
     case AGAIN:
         o->again = true;
         return -1;
+    case NAME:
+        o->name = optarg;
+        return -1;
     case CA_FILE:
         o->ca_file = optarg;
         return -1;
@@ -205,6 +213,8 @@ int upload_options_read(int argc, char **argv, const struct conf *conf, struct u
         return usage("a FILE is wanted, - for standard input");
     for (int i = 0; i < out->file_count; i++)
         standard += strcmp(out->files[i], "-") == 0;
+    if (out->name && out->file_count > 1)
+        return usage("--name is of one FILE");
     if (standard > 1)
         return usage("standard input can be read only once");
     if (out->rows.no_header && (out->rows.content_column < 0 || out->rows.publication_column < 0))

@@ -21,6 +21,14 @@ int64_t clock_ms(void)
     return clock_us() / 1000;
 }
 
+int64_t clock_wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 void backoff_reset(struct backoff *b)
 {
     b->last_ms = 0;

@@ -20,8 +20,9 @@
 #define STOP_BUDGET_MS 1000
 /* How many items pass between two looks at our own memory. */
 #define MEMORY_CHECK_ITEMS 256
-/* After a crash so many items, at least all that the dead process held, are claimed one by one:
- * a saver that died over several batches at once could blame none of them. */
+/* After a crash or kill so many items, at least all that the dead process held, are claimed one by
+ * one and settled at once: a saver that died over several batches at once could blame none of them,
+ * and what is settled is not lost when the next process dies over the same item. */
 #define CAREFUL_ITEMS 64
 
 struct loop {
@@ -125,7 +126,8 @@ static int handle_items(struct loop *l, const struct queue_item *items, int coun
         slot_count(l->slot, SLOT_ITEMS, 1);
         beat(l);
         check_memory(l);
-        if (h->full(h->context, l->done) || (h->settle_interval_ms && until_settle_ms(l) == 0))
+        if (l->careful || h->full(h->context, l->done) ||
+            (h->settle_interval_ms && until_settle_ms(l) == 0))
             if (settle(l, e) < 0)
                 return e->code;
     }
@@ -159,9 +161,9 @@ static int serve(struct loop *l, struct err *e)
         const struct queue_item *items;
         int most = l->careful ? 1 : h->claim_items;
         int count = queue_claim(l->queue, most, h->claim_bytes, &items, e);
-        l->careful -= l->careful && count > 0;
         beat(l);
         int code = count < 0 ? count : count ? handle_items(l, items, count, e) : idle(l, e);
+        l->careful -= l->careful && count > 0;
         if (code < 0)
             return code;
     }
@@ -193,7 +195,8 @@ static int enter(struct loop *l, struct err *e)
     struct slot *slot = l->slot;
     int signal = atomic_load(&slot->blame);
     struct queue_blame blame = {.owner = signal ? slot->blame_owner : NULL,
-                                .index = slot->blame_index};
+                                .index = slot->blame_index,
+                                .unseen = slot->blame_unseen};
     struct queue_poison poison;
 
     if (queue_enter(l->queue, atomic_load(&slot->inherits), &blame, &poison, e) < 0)
@@ -202,6 +205,11 @@ static int enter(struct loop *l, struct err *e)
     atomic_store(&slot->blame, 0);
     snprintf(slot->owner, sizeof slot->owner, "%s", queue_owner(l->queue));
     atomic_store(&slot->ready, true);
+    if (blame.unseen && poison.strikes >= QUEUE_STRIKES)
+        log_warn("item.suspect",
+                 "kills=%u advice=\"processes die over one item, and nobody says why: it waits "
+                 "behind the others; see memory limits and who sends SIGKILL\"",
+                 poison.strikes);
     return poison.item.bytes ? bury(l, &poison, signal, e) : 0;
 }
 

@@ -4,11 +4,13 @@
 -- KEYS: source list, owners, stats, attempts.
 -- ARGV: "role:instance:", slot, stride, slots, 1 to inherit (below), lease ms, stats field,
 --       owner and index of an item blamed for a crash ("" and 0: none), strikes that are too many,
---       ms after which strikes expire.
+--       ms after which strikes expire, 1 where the item is to blame; 0: its process was killed, and
+--       nobody knows why.
 -- A slot inherits the slot of the same place in the other generation, and slot 0 also the places at
 -- or beyond `slots`, which nobody on this machine serves any more. The index counts from the oldest.
 -- Returns {owner, items given back, the blamed item where it has too many strikes, its strikes, ms of
--- TIME}: that item is in the new owner's hold and to be settled as dead.
+-- TIME}: that item is in the new owner's hold and to be settled as dead. One that is not to blame
+-- goes to the left end of the list instead, behind all that wait.
 -- An error in the middle undoes nothing: items move by LMOVE alone, the new owner is registered
 -- before it holds anything, and an old one is forgotten before it loses anything.
 local source, owners, stats, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -16,7 +18,8 @@ local prefix, slot, stride = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local slots, inherits = tonumber(ARGV[4]), ARGV[5] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local returned, poison, strikes, digest = 0, false, 0, nil
+local returned, poison, strikes, field = 0, false, 0, nil
+local guilty = ARGV[12] == '1'
 
 local earlier = redis.call('ZRANGE', owners, 0, -1)
 -- The epoch only ever grows, so a late command of an earlier life names an owner that is gone.
@@ -30,24 +33,29 @@ local function give_back(hold, most)
     end
 end
 
--- The strikes of an item so far. What is in the hash in another form, or in its place, is none.
-local function strikes_of(item)
-    local field = redis.pcall('HGET', attempts, redis.sha1hex(item))
-    return type(field) == 'string' and tonumber(field:match('^(%d):%d+$')) or 0
+-- The strikes so far. What is in the hash in another form, or in its place, is none.
+local function strikes_so_far()
+    local value = redis.pcall('HGET', attempts, field)
+    return type(value) == 'string' and tonumber(value:match('^(%d):%d+$')) or 0
 end
 
--- One more strike for the blamed item; with too many it goes into the new owner's hold.
+-- One more strike for the item; with too many it goes into the new owner's hold, or to the end.
 local function blame(hold, index)
     local item = redis.call('LINDEX', hold, -1 - index)
     if not item then
         return
     end
-    digest, strikes = redis.sha1hex(item), strikes_of(item) + 1
+    field = (guilty and '' or 'kill:') .. redis.sha1hex(item)
+    strikes = math.min(strikes_so_far() + 1, 9)
     if strikes < tonumber(ARGV[10]) then
         return
     end
     give_back(hold, redis.call('LLEN', hold) - 1 - index)
-    poison = redis.call('LMOVE', hold, source .. ':hold:' .. new, 'LEFT', 'LEFT')
+    if guilty then
+        poison = redis.call('LMOVE', hold, source .. ':hold:' .. new, 'LEFT', 'LEFT')
+    elseif redis.call('LMOVE', hold, source, 'LEFT', 'LEFT') then
+        returned = returned + 1
+    end
 end
 
 local function ours(theirs)
@@ -74,16 +82,16 @@ if returned > 0 then
 end
 
 -- Last, and by pcall: nothing that is wrong with the strikes keeps anybody from entering.
-if digest then
+if field then
     local fields = redis.pcall('HGETALL', attempts)
     for i = 1, #fields, 2 do
         local at = tonumber(fields[i + 1]:match('^%d:(%d+)$'))
-        if not at or at + ARGV[11] < now or fields[i] == digest then
+        if not at or at + ARGV[11] < now or fields[i] == field then
             redis.pcall('HDEL', attempts, fields[i])
         end
     end
     if not poison then
-        redis.pcall('HSET', attempts, digest, string.format('%d:%d', strikes, now))
+        redis.pcall('HSET', attempts, field, string.format('%d:%d', strikes, now))
     end
 end
 return {new, returned, poison, strikes, now}

@@ -1,6 +1,7 @@
 /* fault_hook: see fault_hook.h. */
 #include "fault_hook.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@ void fault_hook(const char *text, size_t length)
         *(volatile int *)NULL = 1;
     while (has(text, length, "fault: hang"))
         pause();
+    if (has(text, length, "fault: kill"))
+        kill(getpid(), SIGKILL);
     if (has(text, length, "fault: grow") && !grown) {
         grown = xmalloc(GROW_BYTES);
         memset(grown, 1, GROW_BYTES);

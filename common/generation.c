@@ -105,25 +105,27 @@ static void start(struct generation *g, struct child *child)
 
 /* A crash is blamed on the item in hand only if the process died by its own fault: a signal that
  * its own code raises, our time-out, or the kernel's kill for its memory. Never a foreign KILL or
- * TERM, however often. */
-static void blame(struct generation *g, struct child *child, int status)
+ * TERM, however often: after a KILL the item is only named, so that it cannot starve others. */
+static void blame(struct generation *g, struct child *child, pid_t pid, int status)
 {
     struct slot *slot = child->slot;
     long kills = oom_kills();
-    bool own_fault = false;
+    bool own_fault = false, killed = false;
 
     if (WIFSIGNALED(status)) {
         int signal = WTERMSIG(status);
         own_fault = signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS ||
                     signal == SIGFPE || signal == SIGILL ||
-                    (signal == SIGKILL && (child->hung || kills > g->oom_kills));
+                    (signal == SIGKILL && (child->hung || kills > g->oom_kills || oom_logged(pid)));
+        killed = signal == SIGKILL;
     }
     g->oom_kills = kills;
-    if (!own_fault)
+    if (!own_fault && !killed)
         return;
     atomic_store(&slot->careful, true);
     if (atomic_load(&slot->hand_since_ms) == 0 || !*slot->owner)
         return;
+    slot->blame_unseen = !own_fault;
     slot->blame_index = atomic_load(&slot->hand_index);
     memcpy(slot->blame_owner, slot->owner, sizeof slot->blame_owner);
     atomic_store(&slot->blame, WTERMSIG(status));
@@ -164,7 +166,7 @@ bool generation_reap(struct generation *g, pid_t pid, int status)
         if (atomic_load(&child->slot->pid) != pid)
             continue;
         atomic_store(&child->slot->pid, 0);
-        blame(g, child, status);
+        blame(g, child, pid, status);
         if (!g->draining)
             end_well_or_not(g, child, status);
         else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "default_user.h"
 #include "log.h"
 #include "metrics.h"
 #include "own_host.h"
@@ -47,6 +48,26 @@ static bool is_live(const struct janitor *j, const struct slot *slot)
     if (slot->number == SLOTS_JANITOR || slot->pid <= 0 || !*slot->owner)
         return false;
     return hang_ms == 0 || clock_ms() - slot->beat_ms <= hang_ms;
+}
+
+/* Said once a process: an operator who changes the ACL reads it at the next start or in doctor. */
+static void look_at_default_user(struct rds *rds)
+{
+    struct err e;
+
+    switch (default_user_look(rds, &e)) {
+    case DEFAULT_USER_SAFE:
+        break;
+    case DEFAULT_USER_UNSAFE:
+        log_error("redis.default_user", "reason=\"it may not do all\" advice=\"%s\"",
+                  DEFAULT_USER_ADVICE);
+        break;
+    case DEFAULT_USER_UNKNOWN:
+        log_warn("redis.default_user",
+                 "reason=\"cannot be looked at: %s\" advice=\"give redis.user +acl|getuser\"",
+                 e.text);
+        break;
+    }
 }
 
 static int on_orphan(void *context, const char *key, const char *owner, long long items,
@@ -93,6 +114,8 @@ static void on_round(evutil_socket_t fd, short what, void *context)
     j->seen = queue_renew(j->queue, owners, count, &j->state, &e) == 0;
     atomic_store(&child->slot->beat_ms, clock_ms());
     if (j->seen) {
+        if (!atomic_load(&child->slot->ready))
+            look_at_default_user(queue_connection(j->queue));
         atomic_store(&child->slot->ready, true);
         if (j->state.taken_over)
             log_warn("lease.ended", "owners=%lld items=%lld", j->state.taken_over,

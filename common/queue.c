@@ -15,8 +15,7 @@
 #include "slots.h"
 #include "stop.h"
 
-/* An item that crashed its worker so often is dead; strikes are forgotten after a week. */
-#define STRIKES    "3"
+/* Strikes are forgotten after a week. */
 #define STRIKES_MS "604800000"
 /* A dead machine's holds are free to be taken over after this; every claim and settle renews. */
 #define LEASE_MS "15000"
@@ -163,7 +162,7 @@ static int reconnect(struct queue *q, struct err *e)
 int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
                 struct queue_poison *poison, struct err *e)
 {
-    char stride[12], index[12];
+    char stride[12], index[12], strikes[12];
     bool blamed = blame && blame->owner && poison;
     const char *argv[] = {"",
                           "",
@@ -181,15 +180,17 @@ int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
                           q->names->returned,
                           blamed ? blame->owner : "",
                           index,
-                          STRIKES,
-                          STRIKES_MS};
+                          strikes,
+                          STRIKES_MS,
+                          blamed && blame->unseen ? "0" : "1"};
     redisReply *reply;
 
     if (poison)
         *poison = (struct queue_poison){0};
     snprintf(stride, sizeof stride, "%d", SLOTS_STRIDE);
+    snprintf(strikes, sizeof strikes, "%d", QUEUE_STRIKES);
     snprintf(index, sizeof index, "%u", blamed ? blame->index : 0);
-    if (reconnect(q, e) < 0 || run(q, ENTER, 4, 18, argv, NULL, &reply, e) < 0)
+    if (reconnect(q, e) < 0 || run(q, ENTER, 4, 19, argv, NULL, &reply, e) < 0)
         return e->code;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5 ||
         reply->element[0]->type != REDIS_REPLY_STRING) {
@@ -201,10 +202,11 @@ int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
     q->claimed = reply; /* the poisoned item points into it */
     q->redis_ms = reply->element[4]->integer;
     q->clock_ms = clock_ms();
+    if (poison)
+        poison->strikes = (unsigned)reply->element[3]->integer;
     if (poison && reply->element[2]->type == REDIS_REPLY_STRING)
-        *poison = (struct queue_poison){
-            .item = {.bytes = reply->element[2]->str, .length = reply->element[2]->len},
-            .strikes = (unsigned)reply->element[3]->integer};
+        poison->item =
+            (struct queue_item){.bytes = reply->element[2]->str, .length = reply->element[2]->len};
     return 0;
 }
 

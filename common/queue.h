@@ -34,14 +34,17 @@ void queue_free(struct queue *q); /* closes the connection; gives nothing back (
 struct queue_blame {
     const char *owner; /* "" or NULL: no blame */
     unsigned index;    /* of the item in that owner's hold, from the oldest */
+    bool unseen;       /* nobody knows why the process was killed: the item is not to blame */
 };
 
 /* An item with too many strikes. It is in our hold, the only one there, and is to be settled as
  * dead. Borrowed until the next claim or enter. */
 struct queue_poison {
     struct queue_item item; /* bytes NULL: none */
-    unsigned strikes;
+    unsigned strikes;       /* of the item in blame, also while they are not too many */
 };
+/* So many make an item dead; or, where the kills were unseen, send it behind all that wait. */
+#define QUEUE_STRIKES 3
 
 /* Connects afresh, gives back whatever earlier lives of this slot still hold, and registers under a
  * new epoch. `inherits`: also what other slot numbers of this machine hold that nobody serves now

@@ -147,6 +147,15 @@ failed:
     return -1;
 }
 
+static void stop(void *context, struct supervisor_job *job)
+{
+    const struct generation_context *g = job->context;
+
+    (void)context;
+    if (running.role->stop)
+        running.role->stop(g->shared);
+}
+
 static void retire(void *context, struct supervisor_job *job)
 {
     struct generation_context *g = job->context;
@@ -163,7 +172,7 @@ static int run_role(struct conf *conf)
 {
     const struct role *role = running.role;
     struct generation_context *g = xcalloc(1, sizeof *g);
-    struct supervisor_hooks hooks = {.reload = reload, .retire = retire};
+    struct supervisor_hooks hooks = {.reload = reload, .stop = stop, .retire = retire};
     struct err e;
 
     g->conf = *conf;

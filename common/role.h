@@ -43,6 +43,9 @@ struct role {
     /* In a child; returns its exit code. Ends when stop_asked(). Sets slot->ready once it serves.
      */
     int (*run)(const struct role_child *child);
+    /* The children are about to be told to end, and none will follow: lets go of what nobody else
+     * should wait for. May be NULL. */
+    void (*stop)(void *shared);
     void (*teardown)(void *shared); /* may be NULL */
     /* Adds to what the janitor serves at /metrics; may be NULL. */
     void (*metrics)(const struct conf *conf, struct buf *out);

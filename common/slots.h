@@ -46,9 +46,10 @@ struct slot {
     /* Written by the supervisor when the process died by its own fault with an item in hand; the
      * successor's enter takes it. blame 0: none; else the signal. */
     _Atomic int blame;
+    bool blame_unseen; /* killed from outside, for all we know: the item is not to blame */
     unsigned blame_index;
     char blame_owner[SLOTS_OWNER_BYTES];
-    _Atomic bool careful; /* it died by its own fault: the successor shall claim one by one */
+    _Atomic bool careful; /* it died by its own fault or was killed: claim one by one */
 
     _Atomic uint64_t counters[SLOT_COUNTERS];
     _Atomic uint64_t restarts;

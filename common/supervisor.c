@@ -110,6 +110,9 @@ static void begin_stop(struct supervisor *s, int number)
     log_info("stopping", "signal=%d at_once=%d", number, s->stops > 1);
     s->kill_at_ms = clock_ms() + STOP_TIMEOUT_MS;
     for (int i = 0; i < 3; i++)
+        if (all[i] && s->stops == 1)
+            s->hooks->stop(s->hooks->context, generation_job(all[i]));
+    for (int i = 0; i < 3; i++)
         if (all[i] && s->stops > 1)
             generation_signal(all[i], SIGKILL);
         else if (all[i])

@@ -21,6 +21,8 @@ struct supervisor_job {
 struct supervisor_hooks {
     /* On HUP: makes the job of a new generation. Returns 0, or -1 to go on as before. */
     int (*reload)(void *context, const struct supervisor_job *now, struct supervisor_job *next);
+    /* TERM or INT: before the children of each generation are told to end. */
+    void (*stop)(void *context, struct supervisor_job *job);
     /* The last child of the generation is gone. */
     void (*retire)(void *context, struct supervisor_job *job);
     void *context;

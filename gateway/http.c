@@ -6,6 +6,7 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -93,6 +94,23 @@ void http_tick(struct http_server *s)
     http_resume(s);
 }
 
+/* Those that wait in the kernel's queue, more than max_connections if need be: once nobody listens
+ * any more it would reset them. */
+static void accept_all(struct http_server *s)
+{
+    int listening_fd = evconnlistener_get_fd(s->listener), fd;
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+
+    while ((fd = accept4(listening_fd, (struct sockaddr *)&from, &size,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0 ||
+           errno == ECONNABORTED || errno == EINTR) {
+        if (fd >= 0)
+            connection_new(s, fd, (const struct sockaddr *)&from);
+        size = sizeof from;
+    }
+}
+
 void http_stop(struct http_server *s)
 {
     struct connection *c;
@@ -100,6 +118,7 @@ void http_stop(struct http_server *s)
 
     if (s->stop_at_ms)
         return;
+    accept_all(s);
     s->stop_at_ms = now + HTTP_STOP_MS;
     evconnlistener_free(s->listener);
     s->listener = NULL;

@@ -63,8 +63,9 @@ struct http_server *http_open(struct event_base *base, int listening_fd,
 void http_close(struct http_server *s);
 
 void http_tick(struct http_server *s); /* looks at deadlines; to be called some times a second */
-/* Takes no new client. Each request that is begun is answered, and told that it is the last of its
- * connection; those that take longer than HTTP_STOP_MS to arrive get 408. */
+/* Takes the clients that wait to be taken, and no new one. Each request that is begun is answered,
+ * and told that it is the last of its connection; those that take longer than HTTP_STOP_MS to
+ * arrive get 408. */
 #define HTTP_STOP_MS 4500
 void http_stop(struct http_server *s);
 /* After http_stop(): from now on neither `begin` nor `complete` is called. What is not all there,

@@ -78,18 +78,43 @@ static int open_any(const char *address, int port, struct err *e)
     return fd;
 }
 
-int listen_open(const char *address, int port, struct listen_socket *out, struct err *e)
+int listen_open(const char *address, int port, struct listen_socket **out, struct err *e)
 {
+    struct listen_socket *s;
     int opened = inherited(e);
 
     if (opened == NONE)
         opened = open_any(address, port, e);
     if (opened < 0)
         return opened;
-    if (own_host_find(opened, &out->host) < 0) {
-        close(opened);
-        return err_set(e, ERR_CONFIG, "getsockname: %s", strerror(errno));
+    s = xcalloc(1, sizeof *s);
+    *s = (struct listen_socket){.fd = opened, .users = 1};
+    if (own_host_find(opened, &s->host) < 0) {
+        err_set(e, ERR_CONFIG, "getsockname: %s", strerror(errno));
+        listen_free(s);
+        return ERR_CONFIG;
     }
-    out->fd = opened;
+    *out = s;
     return 0;
+}
+
+struct listen_socket *listen_share(struct listen_socket *s)
+{
+    s->users++;
+    return s;
+}
+
+void listen_close(struct listen_socket *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}
+
+void listen_free(struct listen_socket *s)
+{
+    if (!s || --s->users > 0)
+        return;
+    listen_close(s);
+    free(s);
 }

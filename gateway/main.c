@@ -1,11 +1,9 @@
 /* newsmill-gateway: takes articles by HTTP and puts them on the list. */
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "access_log.h"
 #include "bulk.h"
@@ -28,7 +26,7 @@
 
 /* Made before the fork. */
 struct shared {
-    struct listen_socket socket;
+    struct listen_socket *socket;
     char *address;
     int64_t port;
     struct board *board;
@@ -40,7 +38,7 @@ struct child {
     struct gateway gateway;
     struct event_base *base;
     struct slot *slot;
-    int listening_fd;
+    struct listen_socket *socket;
     struct http_settings settings;
     struct http_handler handler;
     unsigned ticks;
@@ -52,12 +50,18 @@ static int processes(const struct conf *conf)
     return (int)conf->gateway.processes;
 }
 
+static void stop(void *context)
+{
+    const struct shared *shared = context;
+
+    listen_close(shared->socket);
+}
+
 static void teardown(void *context)
 {
     struct shared *shared = context;
 
-    if (shared->socket.fd >= 0)
-        close(shared->socket.fd);
+    listen_free(shared->socket);
     clients_free(shared->clients);
     board_free(shared->board);
     free(shared->address);
@@ -69,10 +73,7 @@ static int open_socket(const struct shared *before, struct shared *shared, struc
 {
     if (!before || before->port != shared->port || strcmp(before->address, shared->address) != 0)
         return listen_open(shared->address, (int)shared->port, &shared->socket, e);
-    shared->socket = before->socket;
-    shared->socket.fd = fcntl(before->socket.fd, F_DUPFD_CLOEXEC, 0);
-    if (shared->socket.fd < 0)
-        return err_set(e, ERR_AGAIN, "listening socket: %s", strerror(errno));
+    shared->socket = listen_share(before->socket);
     return 0;
 }
 
@@ -81,7 +82,7 @@ static int check_clients(const struct conf *conf, const struct shared *shared, s
     if (clients_need_key(shared->clients))
         log_info("keys.loaded", "file=%s keys=%zu", conf->gateway.keys_file,
                  clients_count(shared->clients));
-    else if (!shared->socket.host.loopback)
+    else if (!shared->socket->host.loopback)
         return err_set(e, ERR_CONFIG,
                        "gateway.address = %s can be reached from other machines: that needs a "
                        "gateway.keys_file (newsmill key new NAME makes a key)",
@@ -112,7 +113,6 @@ static int setup(const struct conf *conf, void *before, void **out, struct err *
 {
     struct shared *shared = xcalloc(1, sizeof *shared);
 
-    shared->socket.fd = -1;
     shared->address = xstrdup(conf->gateway.address);
     shared->port = conf->gateway.port;
     if (prepare(conf, before, shared, e) < 0) {
@@ -134,7 +134,7 @@ static void open_when_ready(struct child *c)
 {
     if (ready_check(&c->gateway) && c->ticks < READY_TICKS)
         return;
-    c->gateway.http = http_open(c->base, c->listening_fd, &c->settings, &c->handler);
+    c->gateway.http = http_open(c->base, c->socket->fd, &c->settings, &c->handler);
     atomic_store(&c->slot->ready, true);
 }
 
@@ -168,6 +168,7 @@ static void on_stop(evutil_socket_t fd, short what, void *context)
     c->stop_at_ms = clock_ms() + STOP_TIMEOUT_MS;
     if (c->gateway.http)
         http_stop(c->gateway.http);
+    listen_close(c->socket); /* who comes now is not to wait for the last of us to end */
     if (is_idle(c))
         event_base_loopbreak(c->base);
 }
@@ -236,7 +237,7 @@ static int run(const struct role_child *child)
     struct board_process *page = board_process(shared->board, child->slot->number);
     struct child c = {
         .slot = child->slot,
-        .listening_fd = shared->socket.fd,
+        .socket = shared->socket,
         .settings = {.max_body_bytes = ARTICLE_MAX_ITEM_BYTES(conf->gateway.max_article_bytes),
                      .max_connections = (size_t)conf->gateway.max_connections,
                      .head_timeout_ms = conf->gateway.head_timeout_ms,
@@ -257,7 +258,7 @@ static int run(const struct role_child *child)
     c.gateway =
         (struct gateway){.conf = conf,
                          .clients = shared->clients,
-                         .own_host = &shared->socket.host,
+                         .own_host = &shared->socket->host,
                          .board = shared->board,
                          .page = page,
                          .access_log = access_log_open(conf->gateway.access_log, &page->log_lost),
@@ -291,6 +292,7 @@ static const struct role role = {
     .processes = processes,
     .setup = setup,
     .run = run,
+    .stop = stop,
     .teardown = teardown,
 };
 

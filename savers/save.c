@@ -30,8 +30,11 @@ struct save {
     struct backoff backoff;
     bool away; /* said so in the log */
     int64_t away_since_ms;
-    int64_t stop_at_ms;  /* 0 until a stop is seen */
-    uint64_t old_writes; /* the store's count of them that the stats have */
+    int64_t redis_ms;      /* for the store's next batches; see store_set_time() */
+    int64_t redis_lead_ms; /* Redis' time less clock_ms() at the first batches; 0: none yet */
+    bool clock_differs;    /* said so in the log */
+    int64_t stop_at_ms;    /* 0 until a stop is seen */
+    uint64_t old_writes;   /* the store's count of them that the stats have */
     /* What was handled since the last settle. A batch that could not be read has an empty place and
      * the reason. The items' bytes are the queue's. */
     size_t count;
@@ -178,6 +181,7 @@ static size_t apply(struct save *s, const struct batch *batches, size_t count,
         if (!pause_for_store(s))
             break;
         if (s->store || store_open(s->conf, 1, &s->store, why) == 0) {
+            store_set_time(s->store, s->redis_ms);
             done = apply_named(s, batches, count, outcomes, why);
             done -= outcomes[done - 1] == STORE_AGAIN;
         }
@@ -244,6 +248,29 @@ static size_t apply_run(struct save *s, size_t i, int64_t now_ms)
     return done;
 }
 
+/* By Redis' time old batches are refused and old markers forgotten, which counts twice where it is
+ * wrong: it must be near this machine's, and must not have jumped since this process began. */
+static int64_t trusted_time(struct save *s, int64_t now_ms)
+{
+    int64_t lead_ms = now_ms - clock_ms(), ahead_ms = now_ms - clock_wall_ms();
+
+    if (!s->redis_lead_ms)
+        s->redis_lead_ms = lead_ms;
+    int64_t jumped_ms = lead_ms - s->redis_lead_ms;
+    bool differs = llabs(ahead_ms) > CLOCK_TRUST_MS || llabs(jumped_ms) > CLOCK_TRUST_MS;
+    if (differs != s->clock_differs && differs)
+        log_warn(
+            "clock.differs",
+            "redis_ahead_ms=%lld redis_jumped_ms=%lld effect=\"no marker is forgotten and no "
+            "batch refused for its age\" advice=\"let Redis' machine and this one keep time by "
+            "NTP\"",
+            (long long)ahead_ms, (long long)jumped_ms);
+    else if (differs != s->clock_differs)
+        log_info("clock.agrees", "redis_ahead_ms=%lld", (long long)ahead_ms);
+    s->clock_differs = differs;
+    return differs ? 0 : now_ms;
+}
+
 static int collect(void *context, int64_t now_ms, struct consumer_settlement *out, struct err *e)
 {
     struct save *s = context;
@@ -251,6 +278,7 @@ static int collect(void *context, int64_t now_ms, struct consumer_settlement *ou
     size_t done = 0, more = 1;
 
     (void)e;
+    s->redis_ms = trusted_time(s, now_ms);
     for (; done < s->count && more; done += more) {
         more = 1;
         if (s->faults[done].code)

@@ -1,6 +1,5 @@
 /* firestore_apply: batches into commits, and answers into outcomes. */
 #include <string.h>
-#include <time.h>
 
 #include "common/clock.h"
 #include "firestore.h"
@@ -16,14 +15,13 @@
 /* Several batches share a commit up to so many documents. The emulator shows no clear
  * difference above it, and for long Firestore took no more than these. */
 #define MAX_SHARED_WRITES 500
-/* A batch is refused that much before its marker expires: clocks differ. */
+/* A batch is refused that much before its marker expires: Google's clock is another one. */
 #define CLOCK_MARGIN_MS 3600000
 
-static bool is_too_old(const struct batch *batch, struct err *why)
+/* `now_ms`: see store_set_time(). */
+static bool is_too_old(const struct batch *batch, int64_t now_ms, struct err *why)
 {
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
-
-    if (batch->at_ms >= now_ms - FIRESTORE_MARKER_MS + CLOCK_MARGIN_MS)
+    if (!now_ms || batch->at_ms >= now_ms - FIRESTORE_MARKER_MS + CLOCK_MARGIN_MS)
         return false;
     err_set(why, ERR_INPUT, "batch: older than 30 days, its marker may be forgotten");
     return true;
@@ -56,10 +54,10 @@ enum store_outcome firestore_apply(struct store *store, const struct batch *batc
     struct buf body;
     size_t documents;
 
-    if (is_too_old(batch, why))
+    if (is_too_old(batch, store->redis_ms, why))
         return STORE_REJECTED;
     init_body(s, &body);
-    if (firestore_commit(s->root, batch, 1, &body, &documents) == 0)
+    if (firestore_commit(s->root, batch, 1, store->redis_ms != 0, &body, &documents) == 0)
         outcome = send(s, &body, documents, why);
     else
         err_set(why, ERR_INPUT, "batch: does not fit one commit of Firestore");
@@ -79,7 +77,8 @@ static size_t apply_shared(struct firestore_store *s, const struct batch *batche
     init_body(s, &body);
     for (; count > 1; count /= 2) {
         buf_clear(&body);
-        if (firestore_commit(s->root, batches, count, &body, &documents) == 0 &&
+        if (firestore_commit(s->root, batches, count, s->base.redis_ms != 0, &body, &documents) ==
+                0 &&
             documents <= MAX_SHARED_WRITES)
             break;
     }
@@ -91,12 +90,12 @@ static size_t apply_shared(struct firestore_store *s, const struct batch *batche
 }
 
 /* Batches that may share a commit, from the first on. */
-static size_t count_young(const struct batch *batches, size_t count)
+static size_t count_young(const struct batch *batches, size_t count, int64_t now_ms)
 {
     struct err ignored;
     size_t young = 0;
 
-    while (young < count && !is_too_old(&batches[young], &ignored))
+    while (young < count && !is_too_old(&batches[young], now_ms, &ignored))
         young++;
     return young;
 }
@@ -108,7 +107,8 @@ size_t firestore_apply_many(struct store *store, const struct batch *batches, si
     size_t done = 0, alone = 0; /* `alone`: up to here one by one */
 
     while (done < count && !(done && firestore_pause_ms(store))) {
-        size_t young = done < alone ? 0 : count_young(batches + done, count - done);
+        size_t young =
+            done < alone ? 0 : count_young(batches + done, count - done, store->redis_ms);
         if (young > 1) {
             bool again;
             size_t shared = apply_shared(s, batches + done, young, &again, why);

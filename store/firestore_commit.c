@@ -25,6 +25,7 @@ struct sum { /* of one label, or of a document's count */
 
 struct writing {
     const char *root;
+    bool expires; /* the markers do */
     struct buf *out;
     size_t writes;
     struct sum *sums; /* scratch: the labels of one document */
@@ -130,8 +131,10 @@ static void write_marker(struct writing *w, const struct batch *b)
     buf_printf(w->out, "%s{\"update\":{\"name\":\"%s/applied/%s\",\"fields\":{\"at\":",
                w->writes ? "," : "", w->root, b->id);
     append_time(w->out, b->at_ms);
-    buf_append_text(w->out, ",\"expire_at\":");
-    append_time(w->out, b->at_ms + FIRESTORE_MARKER_MS);
+    if (w->expires) {
+        buf_append_text(w->out, ",\"expire_at\":");
+        append_time(w->out, b->at_ms + FIRESTORE_MARKER_MS);
+    }
     buf_append_text(w->out, "}},\"currentDocument\":{\"exists\":false}}");
     w->writes++;
 }
@@ -275,10 +278,10 @@ static void write_words(struct writing *w, const struct batch *batches, size_t c
     free(words);
 }
 
-int firestore_commit(const char *root, const struct batch *batches, size_t count, struct buf *out,
-                     size_t *writes)
+int firestore_commit(const char *root, const struct batch *batches, size_t count, bool expires,
+                     struct buf *out, size_t *writes)
 {
-    struct writing w = {.root = root, .out = out};
+    struct writing w = {.root = root, .expires = expires, .out = out};
 
     buf_append_text(out, "{\"writes\":[");
     for (size_t i = 0; i < count; i++)

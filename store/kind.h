@@ -5,7 +5,8 @@
 #include "store.h"
 
 /* The functions are those of store.h, with a store that is this kind's own. NULL where a kind has
- * nothing to do: apply_many (one by one), pause_ms and writes (0), wal_bytes (-1). */
+ * nothing to do: apply_many (one by one), pause_ms and writes (0), wal_bytes (-1),
+ * backup and restore (refused). */
 struct store_kind {
     const char *name; /* the setting's word */
     int mends;
@@ -18,6 +19,10 @@ struct store_kind {
     int64_t (*pause_ms)(struct store *s);
     uint64_t (*writes)(const struct store *s);
     int64_t (*wal_bytes)(const struct conf *conf);
+    int (*backup)(const struct conf *conf, const char *path, struct store_state *out,
+                  struct err *e);
+    int (*restore)(const struct conf *conf, const char *path, struct store_restored *out,
+                   struct err *e);
     int (*publications)(struct store *s, int (*row)(void *, const struct store_publication *),
                         void *context, struct err *e);
     int (*frequencies)(struct store *s, const char *publication, const struct store_cursor *after,
@@ -28,6 +33,7 @@ struct store_kind {
 /* The first member of every implementation's own struct. */
 struct store {
     const struct store_kind *kind;
+    int64_t redis_ms; /* see store_set_time() */
 };
 
 extern const struct store_kind store_sqlite, store_none, store_firestore;

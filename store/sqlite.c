@@ -17,9 +17,9 @@ static int check(const struct conf *conf, struct err *e)
 
     if (!*path)
         return err_set(e, ERR_CONFIG, "store.path is empty");
-    if (strlen(path) >= SQLITE_MAX_PATH_BYTES)
+    if (strlen(path) >= STORE_MAX_PATH_BYTES)
         return err_set(e, ERR_CONFIG, "store.path has more than %d bytes",
-                       SQLITE_MAX_PATH_BYTES - 1);
+                       STORE_MAX_PATH_BYTES - 1);
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return err_set(e, ERR_CONFIG, "store.path %s is not a file", path);
     return 0;
@@ -68,7 +68,7 @@ static int make_directories(const char *path, struct err *e)
 /* SQLite would make the file readable for everyone. Its -wal and -shm files take after it. Never
  * opens a file that exists: closing it again would drop this process's SQLite locks on it (POSIX).
  */
-static int make_file(const char *path, struct err *e)
+int sqlite_make_file(const char *path, struct err *e)
 {
     struct stat status;
 
@@ -83,7 +83,7 @@ static int make_file(const char *path, struct err *e)
     return 0;
 }
 
-static int connect_file(struct sqlite_store *s, int writable, struct err *e)
+int sqlite_connect(struct sqlite_store *s, int writable, struct err *e)
 {
     /* In front of a relative path, "./" keeps "file:x" and ":memory:" names of files. */
     const char *front = s->path[0] == '/' ? "" : "./";
@@ -108,7 +108,7 @@ static int connect_file(struct sqlite_store *s, int writable, struct err *e)
 
 static int prepare_file(struct sqlite_store *s, int writable, struct err *e)
 {
-    if (connect_file(s, writable, e) < 0)
+    if (sqlite_connect(s, writable, e) < 0)
         return e->code;
     if (!writable)
         return sqlite_schema(s, 0, e);
@@ -136,7 +136,7 @@ static int open_sqlite(const struct conf *conf, int writable, struct store **out
     if (check(conf, e) < 0)
         return e->code;
     if (writable) {
-        if (make_file(path, e) < 0)
+        if (sqlite_make_file(path, e) < 0)
             return e->code;
     } else if (stat(path, &status) < 0 && errno == ENOENT) {
         return err_set(e, ERR_AGAIN, "no counts yet: %s does not exist", path);
@@ -160,6 +160,8 @@ const struct store_kind store_sqlite = {
     .apply = sqlite_apply,
     .apply_many = sqlite_apply_many,
     .wal_bytes = sqlite_wal_bytes,
+    .backup = sqlite_backup,
+    .restore = sqlite_restore,
     .publications = sqlite_publications,
     .frequencies = sqlite_frequencies,
 };

@@ -7,7 +7,6 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-#define SQLITE_MAX_PATH_BYTES  4096
 #define SQLITE_BUSY_TIMEOUT_MS 1000 /* then the saver tries again by itself, and can be stopped */
 
 enum sqlite_statement {
@@ -32,6 +31,12 @@ struct sqlite_store {
 /* SQLite's last error as ours: ERR_CONFIG for a file that is not a database, else ERR_AGAIN. */
 int sqlite_error(const struct sqlite_store *s, struct err *e);
 
+/* Opens s->path, which is there. Returns 0 or a code; s->db is to be closed in either case. */
+int sqlite_connect(struct sqlite_store *s, int writable, struct err *e);
+
+/* Creates an empty file where there is none, and its directories. Returns 0 or a code. */
+int sqlite_make_file(const char *path, struct err *e);
+
 /* Makes a writable store use a write-ahead log, in a way that is durable when a commit returns.
  * Returns 0 or a code. */
 int sqlite_use_wal(struct sqlite_store *s, struct err *e);
@@ -53,5 +58,10 @@ int sqlite_frequencies(struct store *store, const char *publication,
                        const struct store_cursor *after, uint64_t limit,
                        int (*row)(void *, const struct store_frequency *), void *context,
                        struct err *e);
+
+int sqlite_backup(const struct conf *conf, const char *path, struct store_state *out,
+                  struct err *e);
+int sqlite_restore(const struct conf *conf, const char *path, struct store_restored *out,
+                   struct err *e);
 
 #endif

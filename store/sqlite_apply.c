@@ -1,12 +1,12 @@
 /* sqlite_apply: one batch or several in one transaction, each with its marker. */
 #include <sqlite3.h>
 #include <stdbool.h>
-#include <time.h>
 
 #include "sqlite.h"
 
 /* A marker is kept so long; an older batch is refused, or it could be counted twice once its marker
- * is gone. Markers go a day later than batches are refused: clocks of two savers may differ. */
+ * is gone. Markers go a day later than batches are refused: two savers look at different moments.
+ */
 #define DAY_MS            86400000ll
 #define MAX_BATCH_AGE_MS  (30 * DAY_MS)
 #define MARKER_AGE_MS     (31 * DAY_MS)
@@ -39,14 +39,6 @@ int sqlite_prepare(struct sqlite_store *s, struct err *e)
                                NULL) != SQLITE_OK)
             return sqlite_error(s, e);
     return 0;
-}
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Runs a statement whose parameters are bound. *id, if wanted, is what it returns. The result of a
@@ -98,11 +90,16 @@ static int count_batch(struct sqlite_store *s, const struct batch *batch)
     return code;
 }
 
+static bool is_too_old(const struct batch *batch, int64_t now_ms)
+{
+    return now_ms && batch->at_ms < now_ms - MAX_BATCH_AGE_MS;
+}
+
 static int prune(struct sqlite_store *s, int64_t now_ms)
 {
     sqlite3_stmt *statement = s->statements[STATEMENT_PRUNE];
 
-    if (++s->applied % BATCHES_PER_PRUNE != 1)
+    if (!now_ms || s->applied++ % BATCHES_PER_PRUNE != 0)
         return SQLITE_OK;
     sqlite3_bind_int64(statement, 1, now_ms - MARKER_AGE_MS);
     return run(statement, NULL);
@@ -157,9 +154,9 @@ static void roll_back(struct sqlite_store *s)
 enum store_outcome sqlite_apply(struct store *store, const struct batch *batch, struct err *why)
 {
     struct sqlite_store *s = (struct sqlite_store *)store;
-    int64_t now_ms = wall_ms();
+    int64_t now_ms = store->redis_ms;
 
-    if (batch->at_ms < now_ms - MAX_BATCH_AGE_MS) {
+    if (is_too_old(batch, now_ms)) {
         err_set(why, ERR_INPUT, "batch: older than 30 days, its marker may be forgotten");
         return STORE_REJECTED;
     }
@@ -183,13 +180,13 @@ enum store_outcome sqlite_apply(struct store *store, const struct batch *batch, 
 static bool apply_together(struct sqlite_store *s, const struct batch *batches, size_t count,
                            enum store_outcome *outcomes)
 {
-    int64_t now_ms = wall_ms();
+    int64_t now_ms = s->base.redis_ms;
     int code = SQLITE_OK;
 
     if (is_moved(s) || run(s->statements[STATEMENT_BEGIN], NULL) != SQLITE_OK)
         return false;
     for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
-        if (batches[i].at_ms < now_ms - MAX_BATCH_AGE_MS)
+        if (is_too_old(&batches[i], now_ms))
             code = SQLITE_ERROR;
         else
             code = mark_and_count(s, &batches[i], now_ms);

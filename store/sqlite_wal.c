@@ -73,7 +73,7 @@ int sqlite_use_wal(struct sqlite_store *s, struct err *e)
 int64_t sqlite_wal_bytes(const struct conf *conf)
 {
     struct stat status;
-    char path[SQLITE_MAX_PATH_BYTES + 8];
+    char path[STORE_MAX_PATH_BYTES + 8];
 
     snprintf(path, sizeof path, "%s-wal", conf->store.path);
     return stat(path, &status) == 0 ? (int64_t)status.st_size : -1;

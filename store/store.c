@@ -36,6 +36,11 @@ void store_close(struct store *s)
         s->kind->close(s);
 }
 
+void store_set_time(struct store *s, int64_t redis_ms)
+{
+    s->redis_ms = redis_ms;
+}
+
 enum store_outcome store_apply(struct store *s, const struct batch *batch, struct err *why)
 {
     return s->kind->apply(s, batch, why);
@@ -71,6 +76,30 @@ int64_t store_wal_bytes(const struct conf *conf)
     const struct store_kind *kind = find_kind(conf, &ignored);
 
     return kind && kind->wal_bytes ? kind->wal_bytes(conf) : -1;
+}
+
+static int refuse_backup(const struct conf *conf, struct err *e)
+{
+    return err_set(e, ERR_CONFIG, "store.kind %s has no backup of ours", conf->store.kind);
+}
+
+int store_backup(const struct conf *conf, const char *path, struct store_state *out, struct err *e)
+{
+    const struct store_kind *kind = find_kind(conf, e);
+
+    if (!kind || kind->check(conf, e) < 0)
+        return ERR_CONFIG;
+    return kind->backup ? kind->backup(conf, path, out, e) : refuse_backup(conf, e);
+}
+
+int store_restore(const struct conf *conf, const char *path, struct store_restored *out,
+                  struct err *e)
+{
+    const struct store_kind *kind = find_kind(conf, e);
+
+    if (!kind || kind->check(conf, e) < 0)
+        return ERR_CONFIG;
+    return kind->restore ? kind->restore(conf, path, out, e) : refuse_backup(conf, e);
 }
 
 int store_publications(struct store *s, int (*row)(void *, const struct store_publication *),

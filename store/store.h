@@ -27,6 +27,11 @@ int store_check(const struct conf *conf, struct err *e);
 int store_open(const struct conf *conf, int writable, struct store **out, struct err *e);
 void store_close(struct store *s);
 
+/* Tells a store what time it is for its next batches: Redis' time, by which batches are dated, in
+ * ms. 0, as after the open: nobody knows, so that no batch is refused for its age and no marker is
+ * forgotten. */
+void store_set_time(struct store *s, int64_t redis_ms);
+
 /* Applies a batch in one transaction together with a marker of its id. `why` explains AGAIN and
  * REJECTED. */
 enum store_outcome store_apply(struct store *s, const struct batch *batch, struct err *why);
@@ -52,6 +57,34 @@ uint64_t store_writes(const struct store *s);
 /* Bytes of the write-ahead log that the store of these settings has beside it; -1: it has none. The
  * log grows as long as somebody reads one moment. Opens nothing. */
 int64_t store_wal_bytes(const struct conf *conf);
+
+/* --- backup and restore: of a store that is a file of ours ---------------------------------------
+ */
+
+#define STORE_MAX_PATH_BYTES 4096
+
+struct store_state {
+    bool known; /* false: it could not be read, and all else is 0 */
+    uint64_t articles;
+    uint64_t batches; /* that it remembers: those of a month */
+    int64_t last_ms;  /* when it counted the last batch, in ms since 1970; 0: none */
+};
+
+/* Writes one moment of the store to a new file `path`, while savers run. Returns 0, ERR_AGAIN or
+ * ERR_CONFIG (there is such a file; the kind of store has no backup; the store is damaged). */
+int store_backup(const struct conf *conf, const char *path, struct store_state *out, struct err *e);
+
+struct store_restored {
+    struct store_state before, after;
+    uint64_t lost_batches;           /* counted before and not in the backup; 0 if not known */
+    char kept[STORE_MAX_PATH_BYTES]; /* the file of before; "": there was none */
+};
+
+/* Makes the counts and markers those of the backup `path`, in one transaction. What was there is
+ * kept beside it first. Savers must not run: a batch that one of them counts meanwhile would be
+ * lost. Returns 0, ERR_AGAIN or ERR_CONFIG; then the store is as before. */
+int store_restore(const struct conf *conf, const char *path, struct store_restored *out,
+                  struct err *e);
 
 struct store_publication {
     const char *key, *name;

@@ -67,6 +67,7 @@ struct redis {
     int port;
     char url[64]; /* for NEWSMILL_REDIS_URL */
     const char *dir;
+    const char *acl_file, *user; /* for the next start; NULL: none, "default" (any password) */
     void *connection;
 };
 

@@ -22,6 +22,8 @@ static redisReply *command(struct redis *r, const char *format, va_list args)
             r->connection = c = redisConnectWithTimeout("127.0.0.1", r->port, timeout);
             if (!c || c->err)
                 return NULL;
+            if (r->user)
+                freeReplyObject(redisCommand(c, "AUTH %s x", r->user));
         }
         va_copy(again, args);
         redisReply *reply = redisvCommand(c, format, again);
@@ -78,8 +80,11 @@ static bool answers(void *context)
 void redis_restart(struct redis *r)
 {
     char port[12];
-    const char *args[] = {"redis.conf", "--port",       port,         "--dir",
-                          r->dir,       "--unixsocket", "redis.sock", NULL};
+    const char *args[] = {"redis.conf",   "--port",     port,        "--dir",     r->dir,
+                          "--unixsocket", "redis.sock", "--aclfile", r->acl_file, NULL};
+
+    if (!r->acl_file)
+        args[7] = NULL;
 
     snprintf(port, sizeof port, "%d", r->port);
     proc_start(&r->proc, "deploy/redis-server", NULL, args);

@@ -3,6 +3,7 @@
 
 void suite_access_log(void);
 void suite_activation(void);
+void suite_backup(void);
 void suite_bulk(void);
 void suite_bulk_again(void);
 void suite_bulk_strain(void);
@@ -28,6 +29,7 @@ void suite_queue(void);
 void suite_metrics(void);
 void suite_ready(void);
 void suite_restarts(void);
+void suite_redis_start(void);
 void suite_roles(void);
 void suite_scripts(void);
 void suite_slow(void);
@@ -36,14 +38,17 @@ void suite_upload(void);
 void suite_upload_https(void);
 void suite_upload_inputs(void);
 void suite_upload_later(void);
+void suite_upload_names(void);
 void suite_upload_resume(void);
 void suite_ways(void);
 
 static const struct test_suite suites[] = {
     {"queue", suite_queue},
     {"scripts", suite_scripts},
+    {"redis_start", suite_redis_start},
     {"gateway", suite_gateway},
     {"gather", suite_gather},
+    {"backup", suite_backup},
     {"bulk", suite_bulk},
     {"bulk_again", suite_bulk_again},
     {"bulk_strain", suite_bulk_strain},
@@ -60,6 +65,7 @@ static const struct test_suite suites[] = {
     {"restarts", suite_restarts},
     {"original", suite_original},
     {"upload", suite_upload},
+    {"upload_names", suite_upload_names},
     {"upload_resume", suite_upload_resume},
     {"upload_inputs", suite_upload_inputs},
     {"upload_https", suite_upload_https},

@@ -1,6 +1,8 @@
 /* Connections of the gateway's clients: pipelined, in pieces, left too early, too many, and the end
  * of the gateway. */
 #include <CUnit/CUnit.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,6 +288,54 @@ static void test_begun_after_stop(void)
     finish();
 }
 
+static bool is_refused(void *context)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)farm.gateway_port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool refused = connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno == ECONNREFUSED;
+
+    (void)context;
+    close(fd);
+    return refused;
+}
+
+/* Clients that wait to be taken when the gateway is told to stop are answered. Who comes later is
+ * told at once that nobody is there, though the gateway still waits for Redis. */
+static void test_queue_at_the_stop(void)
+{
+    int held[2], queued[5];
+
+    farm_init(&farm);
+    farm_set(&farm, "GATEWAY_MAX_CONNECTIONS", "2");
+    farm_start_gateway(&farm);
+    kill(farm.redis.proc.pid, SIGSTOP);
+    for (int i = 0; i < 2; i++) {
+        held[i] = dial();
+        say(held[i], LIVE);
+        CU_ASSERT_STRING_EQUAL(hear(held[i], 1), "200");
+    }
+    say(held[0], raw_post(ARTICLE));
+    for (int i = 0; i < 5; i++) {
+        queued[i] = dial();
+        say(queued[i], LIVE);
+    }
+    kill(farm.gateway.pid, SIGTERM);
+    for (int i = 0; i < 5; i++) {
+        CU_ASSERT_STRING_EQUAL(hear(queued[i], 2), "200 end");
+        close(queued[i]);
+    }
+    CU_ASSERT(wait_until("new clients to be refused", 10000, is_refused, NULL));
+    CU_ASSERT_EQUAL(proc_wait(&farm.gateway, 0), -1);
+    CU_ASSERT_STRING_EQUAL(hear(held[0], 2), "503 end");
+    CU_ASSERT_STRING_EQUAL(hear(held[1], 1), "end");
+    CU_ASSERT_EQUAL(proc_wait(&farm.gateway, 10000), 0);
+    close(held[0]);
+    close(held[1]);
+    finish();
+}
+
 #define SLOW_CLIENTS 200
 
 /* A byte to each that has no answer yet. True when all have one. */
@@ -349,5 +399,6 @@ void suite_connections(void)
     CU_add_test(suite, "too many connections", test_connection_limit);
     CU_add_test(suite, "clean stop", test_clean_stop);
     CU_add_test(suite, "requests begun after a stop", test_begun_after_stop);
+    CU_add_test(suite, "clients not yet taken at a stop", test_queue_at_the_stop);
     CU_add_test(suite, "slow requests at the end of a stop", test_slow_at_the_end);
 }

@@ -294,6 +294,7 @@ static void test_refused_here(void)
     begin_stub();
     struct store *s = open_store(1000);
     struct batch *b = counts_draw(counts, 2);
+    store_set_time(s, b->at_ms);
     b->at_ms -= 30 * 86400000ll;
     CU_ASSERT_EQUAL(store_apply(s, b, &e), STORE_REJECTED);
     CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "30 days"));

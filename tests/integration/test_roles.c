@@ -137,6 +137,33 @@ static bool is_counted(void *context)
     return farm_articles(&farm) == *(long long *)context;
 }
 
+/* Strikes in the hash, without what only counts unseen kills. */
+static const char blamed[] =
+    "local count = 0 for _, field in ipairs(redis.call('HKEYS', 'newsmill:attempts')) do "
+    "if field:sub(1, 5) ~= 'kill:' then count = count + 1 end end return count";
+
+/* A process that dies over one article by a kill that nobody saw: the neighbours are counted, and
+ * the article is not blamed. */
+static void test_unseen_kills(void)
+{
+    begin();
+    farm_set(&farm, "WORKERS_PROCESSES", "1");
+    farm_set(&farm, "WORKERS_FLUSH_INTERVAL_MS", "5000");
+    push("fault: kill");
+    for (int i = 0; i < 99; i++)
+        push("Tim Cook met Angela Merkel in Berlin.");
+    farm_start_savers(&farm);
+    farm_start_workers(&farm);
+    long long all = 99;
+    CU_ASSERT(wait_until("the neighbours to be counted", 40000, is_counted, &all));
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "EVAL %s 0", blamed), 0);
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:articles:dead"), 0);
+    proc_stop(&farm.workers, SIGKILL, 5000);
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:articles") + farm_held(&farm, "articles"),
+                    1);
+    finish();
+}
+
 /* The same article in the hand of a worker that somebody kills ten times is not to blame. */
 static void test_foreign_kills(void)
 {
@@ -155,7 +182,7 @@ static void test_foreign_kills(void)
         kill(pids[0], SIGKILL);
         CU_ASSERT(wait_until("a new worker", 20000, has_new_child, &w));
     }
-    CU_ASSERT_EQUAL(redis_int(&farm.redis, "HLEN newsmill:attempts"), 0);
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "EVAL %s 0", blamed), 0);
     CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:articles:dead"), 0);
     proc_stop(&farm.workers, SIGKILL, 5000);
     unsetenv("NEWSMILL_TEST_FAULTS"); /* the fault is over: now it is an article like any other */
@@ -385,6 +412,7 @@ void suite_roles(void)
     CU_add_test(suite, "a batch that crashes its saver is dead after three", test_batch_crash);
     CU_add_test(suite, "an article that hangs its worker is dead after three", test_hang);
     CU_add_test(suite, "foreign kills blame nobody", test_foreign_kills);
+    CU_add_test(suite, "a kill nobody saw: the neighbours are counted", test_unseen_kills);
     CU_add_test(suite, "a worker above the memory mark is replaced", test_memory_mark);
     CU_add_test(suite, "reload: new labels, nothing redelivered, bad settings kept out",
                 test_reload);

@@ -142,6 +142,8 @@ static void test_plain(void)
     expect_all();
     CU_ASSERT_EQUAL(orders->requests, 2);
     orders->has_length = false;
+    snprintf(upload_file, sizeof upload_file, /* the query is no part of the name */
+             "https://127.0.0.1:%d/file.csv?signature=of/today", server.port);
     upload_expect(trusting, 0, "20000 already there");
     upload_finish();
 }
@@ -173,7 +175,8 @@ static void test_zip(void)
     upload_expect(trusting, 0, "40000 rows, 40000 accepted, ");
     CU_ASSERT_EQUAL(orders->ranges, 3);
     snprintf(upload_file, sizeof upload_file, "%s", orders->path); /* the same as a file */
-    upload_expect(NULL, 0, "40000 rows, 0 accepted, 40000 already there, ");
+    static const char *const name[] = {"--name", "file.csv", NULL};
+    upload_expect(name, 0, "40000 rows, 0 accepted, 40000 already there, ");
     CU_ASSERT_EQUAL(upload_waiting(), 40000);
     CU_ASSERT_EQUAL(upload_different(), 40000);
     upload_finish();

@@ -151,7 +151,8 @@ static void test_stdin_and_file(void)
     upload_expect(NULL, 0, "777 accepted");
     CU_ASSERT_FATAL(readlink("/proc/self/exe", here, sizeof here - 1) > 0);
     *strrchr(here, '/') = 0; /* the folder of this build */
-    snprintf(line, sizeof line, "gzip <%s | %s/newsmill upload -", upload_file, here);
+    snprintf(line, sizeof line, "gzip <%s | %s/newsmill upload --name rows.csv -", upload_file,
+             here);
     CU_ASSERT_EQUAL(proc_run("sh", upload_farm.env, args, true, &text, 60000), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "777 rows, 0 accepted, 777 already there"));
     free(text);

@@ -24,12 +24,14 @@ void suite_ner(void);
 void suite_ner_memory(void);
 void suite_network(void);
 void suite_once(void);
+void suite_oom(void);
 void suite_parity(void);
 void suite_progress(void);
 void suite_rows(void);
 void suite_rules(void);
 void suite_save(void);
 void suite_store(void);
+void suite_store_backup(void);
 void suite_store_crash(void);
 void suite_store_readers(void);
 void suite_store_wal(void);
@@ -66,12 +68,14 @@ static const struct test_suite suites[] = {
     {"ner_memory", suite_ner_memory},
     {"network", suite_network},
     {"once", suite_once},
+    {"oom", suite_oom},
     {"parity", suite_parity},
     {"progress", suite_progress},
     {"rows", suite_rows},
     {"rules", suite_rules},
     {"save", suite_save},
     {"store", suite_store},
+    {"store_backup", suite_store_backup},
     {"store_crash", suite_store_crash},
     {"store_readers", suite_store_readers},
     {"store_wal", suite_store_wal},

@@ -37,7 +37,7 @@ static void expect_body(const struct batch *batches, size_t count, size_t writes
     size_t got_writes;
 
     buf_init(&body, 1 << 20);
-    CU_ASSERT_EQUAL(firestore_commit(ROOT, batches, count, &body, &got_writes), 0);
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, batches, count, true, &body, &got_writes), 0);
     cJSON *got = cJSON_Parse(body.bytes), *tree = cJSON_Parse(wanted);
     CU_ASSERT_FATAL(got && tree);
     if (!cJSON_Compare(got, tree, 1))
@@ -103,18 +103,24 @@ static void test_limits(void)
         many[i] = (struct batch_label){names[i], 1};
     }
     buf_init(&body, 1 << 20);
-    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, &body, &writes), 0);
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, true, &body, &writes), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(body.bytes, "expire_at"));
+    buf_clear(&body); /* a time that nobody trusts is no time to delete at */
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, false, &body, &writes), 0);
+    CU_ASSERT_PTR_NULL(strstr(body.bytes, "expire_at"));
+    buf_clear(&body);
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, true, &body, &writes), 0);
     entity.label_count = 500; /* and the count: 501 transforms */
     buf_clear(&body);
-    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, &body, &writes), ERR_LIMIT);
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, true, &body, &writes), ERR_LIMIT);
     entity.label_count = 2;
     many[0].count = many[1].count = 1ull << 62; /* past what Firestore's integers hold */
     buf_clear(&body);
-    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, &body, &writes), ERR_LIMIT);
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, true, &body, &writes), ERR_LIMIT);
     many[0].count = 1;
     buf_fini(&body);
     buf_init(&body, 300);
-    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, &body, &writes), ERR_LIMIT);
+    CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, true, &body, &writes), ERR_LIMIT);
     buf_fini(&body);
 }
 
@@ -136,7 +142,7 @@ static void test_keys(void)
             key[length / 2] = '/';
         b.publication = key;
         buf_init(&body, 1 << 20);
-        CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, &body, &writes), 0);
+        CU_ASSERT_EQUAL(firestore_commit(ROOT, &b, 1, true, &body, &writes), 0);
         CU_ASSERT_EQUAL(strstr(body.bytes, "\"key\":{\"stringValue\":") != NULL, hashed);
         CU_ASSERT_EQUAL(strstr(body.bytes, "[\"name\",\"key\"]") != NULL, hashed);
         buf_fini(&body);

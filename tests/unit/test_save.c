@@ -35,7 +35,7 @@ static size_t save_item(const struct consumer_handler *h, const struct queue_ite
     struct consumer_settlement settlement = {.done = 1};
 
     CU_ASSERT_EQUAL(h->handle(h->context, item, 5, &e), 0);
-    CU_ASSERT_EQUAL(h->collect(h->context, 5, &settlement, &e), 0);
+    CU_ASSERT_EQUAL(h->collect(h->context, clock_wall_ms(), &settlement, &e), 0);
     CU_ASSERT_EQUAL(settlement.dead_count, 0);
     h->forget(h->context);
     return settlement.done;
@@ -61,7 +61,7 @@ static void test_bad_neighbour(void)
     CU_ASSERT_EQUAL(batch_write(batch, &old), 0);
     struct queue_item refused = {old.bytes, old.length};
     CU_ASSERT_EQUAL(h.handle(h.context, &refused, 5, &e), 0);
-    CU_ASSERT_EQUAL(h.collect(h.context, 5, &settlement, &e), 0);
+    CU_ASSERT_EQUAL(h.collect(h.context, clock_wall_ms(), &settlement, &e), 0);
     CU_ASSERT_EQUAL(settlement.done, 4);
     CU_ASSERT_EQUAL(settlement.batch_count, 0);
     CU_ASSERT_EQUAL_FATAL(settlement.dead_count, 2);
@@ -69,7 +69,7 @@ static void test_bad_neighbour(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(settlement.dead[0].bytes, "nope"));
     CU_ASSERT_PTR_NOT_NULL(strstr(settlement.dead[1].bytes, "30 days"));
     h.forget(h.context);
-    CU_ASSERT_EQUAL(h.collect(h.context, 5, &settlement, &e), 0);
+    CU_ASSERT_EQUAL(h.collect(h.context, clock_wall_ms(), &settlement, &e), 0);
     CU_ASSERT_EQUAL(settlement.dead_count, 0);
     CU_ASSERT_FALSE(h.full(h.context, 1));
     save_free(save);
@@ -79,6 +79,72 @@ static void test_bad_neighbour(void)
     harness_end();
 }
 WITH_KEYS(test_bad_neighbour)
+
+/* --- clocks -------------------------------------------------------------------------------------
+ */
+
+#define DAY_MS 86400000ll
+
+/* Has one batch of `at_ms` saved while Redis says `now_ms`; returns how many were found dead. */
+static size_t save_at(const struct consumer_handler *h, unsigned number, int64_t at_ms,
+                      int64_t now_ms)
+{
+    struct consumer_settlement settlement = {.done = 1};
+    struct batch *batch = fixture_batch(number, 1);
+    struct buf json;
+
+    buf_init(&json, 1 << 20);
+    batch->at_ms = at_ms;
+    CU_ASSERT_EQUAL(batch_write(batch, &json), 0);
+    struct queue_item item = {json.bytes, json.length};
+    CU_ASSERT_EQUAL(h->handle(h->context, &item, now_ms, &e), 0);
+    CU_ASSERT_EQUAL(h->collect(h->context, now_ms, &settlement, &e), 0);
+    size_t dead = settlement.dead_count;
+    h->forget(h->context);
+    buf_fini(&json);
+    return dead;
+}
+
+static void test_clocks_differ(void)
+{
+    static const int64_t apart_days[] = {31, -31, 29, -29, 400};
+
+    for (size_t i = 0; i < sizeof apart_days / sizeof apart_days[0]; i++) {
+        int64_t redis_ms = clock_wall_ms() - apart_days[i] * DAY_MS;
+        fixture_conf(&conf);
+        struct save *save = save_new(&conf, slots_new(1, 0));
+        struct consumer_handler h = save_handler(save);
+        CU_ASSERT_EQUAL(save_open(save, &e), 0);
+        /* A batch two days old by Redis' time; then so many that markers are looked through. */
+        CU_ASSERT_EQUAL(save_at(&h, 1, redis_ms - 2 * DAY_MS, redis_ms), 0);
+        for (unsigned k = 2; k < 300; k++)
+            CU_ASSERT_EQUAL(save_at(&h, k, redis_ms, redis_ms), 0);
+        CU_ASSERT_EQUAL(save_at(&h, 1, redis_ms - 2 * DAY_MS, redis_ms), 0); /* again */
+        save_free(save);
+        CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 299);
+        harness_end();
+    }
+}
+
+/* Redis' clock goes 40 days ahead and comes back, the machine's with it: only this process knows.
+ */
+static void test_clock_jumps(void)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    fixture_conf(&conf);
+    struct save *save = save_new(&conf, slots_new(1, 0));
+    struct consumer_handler h = save_handler(save);
+    CU_ASSERT_EQUAL(save_open(save, &e), 0);
+    CU_ASSERT_EQUAL(save_at(&h, 1, now_ms, now_ms), 0);
+    for (unsigned k = 2; k < 300; k++)
+        CU_ASSERT_EQUAL(save_at(&h, k, now_ms + 40 * DAY_MS, now_ms + 40 * DAY_MS), 0);
+    CU_ASSERT_EQUAL(save_at(&h, 400, now_ms, now_ms + 40 * DAY_MS), 0); /* not too old */
+    CU_ASSERT_EQUAL(save_at(&h, 1, now_ms, now_ms), 0);                 /* counted before */
+    save_free(save);
+    CU_ASSERT_EQUAL(fixture_sums(&conf).articles, 300);
+    harness_end();
+}
 
 /* A child that holds the store's lock until a first try has failed, which the shared slot shows.
  * Then it ends, which frees the lock; or it sends `signal` first and keeps the lock until killed.
@@ -187,6 +253,8 @@ void suite_save(void)
 {
     CU_pSuite suite = CU_add_suite("save", quiet, loud);
 
+    CU_add_test(suite, "clocks that differ: nothing refused or forgotten", test_clocks_differ);
+    CU_add_test(suite, "a clock that jumps", test_clock_jumps);
     CU_add_test(suite, "a bad batch is dead, its neighbours go on", test_bad_neighbour_with_keys);
     CU_add_test(suite, "a store that is away is waited for", test_waits_for_store_with_keys);
     CU_add_test(suite, "a stop ends the waiting", test_stop_ends_waiting_with_keys);
