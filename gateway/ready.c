@@ -15,7 +15,9 @@ void ready_learn(struct ready *r, const char *why)
 {
     r->known = true;
     r->heard_ms = clock_ms();
-    snprintf(r->why, sizeof r->why, "%s", why ? why : "");
+    *r->why = 0;
+    if (why) /* the other comes with every group of posts */
+        snprintf(r->why, sizeof r->why, "%s", why);
 }
 
 static void on_answer(void *context, const struct redis_async_reply *reply, const char *why)

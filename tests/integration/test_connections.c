@@ -376,8 +376,8 @@ static void test_slow_at_the_end(void)
     CU_ASSERT(wait_until("an answer to each", 20000, all_answered, fds));
     for (int i = 0; i < SLOW_CLIENTS; i++) {
         const char *heard = hear(fds[i], 2);
-        if (strcmp(heard, "408 end") != 0 && strcmp(heard, "503 end") != 0)
-            fprintf(stderr, other++ ? "" : "\n  %s\n", heard);
+        if (strcmp(heard, "408 end") != 0 && strcmp(heard, "503 end") != 0 && other++ == 0)
+            fprintf(stderr, "\n  %s\n", heard);
         close(fds[i]);
     }
     CU_ASSERT_EQUAL(other, 0);
