@@ -12,6 +12,7 @@ void suite_delivery(void);
 void suite_firestore_commit(void);
 void suite_firestore_ids(void);
 void suite_firestore_status(void);
+void suite_generation(void);
 void suite_head(void);
 void suite_jwt(void);
 void suite_keys(void);
@@ -47,6 +48,7 @@ static const struct test_suite suites[] = {
     {"firestore_commit", suite_firestore_commit},
     {"firestore_ids", suite_firestore_ids},
     {"firestore_status", suite_firestore_status},
+    {"generation", suite_generation},
     {"head", suite_head},
     {"jwt", suite_jwt},
     {"keys", suite_keys},
