@@ -12,7 +12,7 @@
 const struct conf_row conf_table[] = {
     {"redis", "url", TEXT, .offset = AT(redis.url), .fallback = "redis://127.0.0.1:6380",
      .unit = "", .secret = 1,
-     .help = "redis://[user:password@]host:port[/database] or unix:/path/of/socket"},
+     .help = "redis://[user:password@]host:port[/database] (%40 for @ in them) or unix:/path"},
     {"redis", "user", TEXT, .offset = AT(redis.user), .fallback = "", .unit = "",
      .help = "ACL user, also for unix: where the url has no place for one"},
     {"redis", "password_file", TEXT, .offset = AT(redis.password_file), .fallback = "", .unit = "",
