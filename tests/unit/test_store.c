@@ -218,6 +218,7 @@ static void test_several_at_once(void)
     for (unsigned i = 0; i < 4; i++)
         batches[i] = *fixture_batch(10 + i, 3);
     batches[1].at_ms = 1; /* too old */
+    store_set_time(store, fixture_now_ms());
     size_t done = 0;
     while (done < 4) {
         size_t more = store_apply_many(store, batches + done, 4 - done, outcomes + done, &e);
