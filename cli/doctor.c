@@ -19,7 +19,9 @@ static void print_help(FILE *to)
         "\n"
         "Checks Redis (version, what it may forget or evict, room, latency, clock, rights), the\n"
         "model, the store, the keys file, addresses and disks, each with ok, warn or bad and what\n"
-        "to do. Changes nothing. Exit code 0 unless something is bad.\n"
+        "to do. Changes nothing, but for a trial of all scripts on keys of its own "
+        "(QUEUE:doctor:*),\n"
+        "which it deletes. Exit code 0 unless something is bad.\n"
         "\n"
         "  --json       one object a line: level, check, found, advice\n"
         "  -h, --help   this text\n",

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "common/conf.h"
+#include "common/rds.h"
 
 enum doctor_level { DOCTOR_OK, DOCTOR_WARN, DOCTOR_BAD, DOCTOR_LEVELS };
 
@@ -21,6 +22,7 @@ void doctor_report(struct doctor_report *r, enum doctor_level level, const char 
     __attribute__((format(printf, 5, 6)));
 
 void doctor_redis(struct doctor_report *r); /* connects by itself */
+void doctor_rights(struct doctor_report *r, struct rds *rds);
 void doctor_local(struct doctor_report *r); /* model, store, keys, disks, huge pages */
 void doctor_addresses(struct doctor_report *r);
 

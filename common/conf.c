@@ -246,17 +246,25 @@ void conf_fini(struct conf *c)
 
 /* --- printing ------------------------------------------------------------------------------- */
 
+/* Where the password of a url begins: scheme://user:PASSWORD@… or scheme://PASSWORD@…; NULL: it has
+ * none. `at` is its last '@', as rds_parse_url() has it. */
+static const char *find_password(const char *url, const char *at)
+{
+    if (!at)
+        return NULL;
+    const char *scheme = strstr(url, "://"), *start = scheme && scheme < at ? scheme + 3 : url;
+    const char *colon = memchr(start, ':', (size_t)(at - start));
+    return colon ? colon + 1 : start;
+}
+
 static void print_text(const struct conf_row *row, const char *value, FILE *to)
 {
-    const char *colon = NULL, *at = row->secret ? strrchr(value, '@') : NULL;
+    const char *at = row->secret ? strrchr(value, '@') : NULL;
+    const char *password = find_password(value, at);
 
-    if (at) /* scheme://user:PASSWORD@… */
-        for (const char *p = at; p > value && *p != '/'; p--)
-            if (*p == ':')
-                colon = p;
     fputc('"', to);
     for (const char *p = value; *p; p++) {
-        if (colon && p == colon + 1) {
+        if (at && p == password) {
             fputs("***", to);
             p = at;
         }

@@ -52,6 +52,7 @@ struct conf {
     struct {
         int64_t processes;
         int64_t max_batches; /* claimed at once */
+        int64_t batch_timeout_ms;
         char *metrics_address;
         int64_t metrics_port; /* 0: none */
     } savers;

@@ -12,7 +12,7 @@
 const struct conf_row conf_table[] = {
     {"redis", "url", TEXT, .offset = AT(redis.url), .fallback = "redis://127.0.0.1:6380",
      .unit = "", .secret = 1,
-     .help = "redis://[user:password@]host:port[/database] or unix:/path/of/socket"},
+     .help = "redis://[user:password@]host:port[/database] (%40 for @ in them) or unix:/path"},
     {"redis", "user", TEXT, .offset = AT(redis.user), .fallback = "", .unit = "",
      .help = "ACL user, also for unix: where the url has no place for one"},
     {"redis", "password_file", TEXT, .offset = AT(redis.password_file), .fallback = "", .unit = "",
@@ -95,6 +95,9 @@ const struct conf_row conf_table[] = {
      .unit = "", .help = "savers; SQLite gains nothing from more than one"},
     {"savers", "max_batches", INTEGER(1, 64), .offset = AT(savers.max_batches), .fallback = "32",
      .unit = "batches", .help = "taken at once where a backlog waits, to share one commit"},
+    {"savers", "batch_timeout_ms", INTEGER(100, 86400000), .offset = AT(savers.batch_timeout_ms),
+     .fallback = "300000", .unit = "ms",
+     .help = "a saver without any progress for longer is replaced; its batches come again"},
     {"savers", "metrics_address", TEXT, .offset = AT(savers.metrics_address),
      .fallback = "127.0.0.1", .unit = "", .fixed = 1,
      .help = "where /metrics of the savers is served"},

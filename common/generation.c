@@ -22,7 +22,8 @@ struct child {
     struct backoff backoff;
     int64_t start_at_ms; /* when to fork it; 0: it runs, or will not run again */
     bool gave_up;
-    bool hung; /* killed by us */
+    bool hung;   /* killed by us, over one item */
+    bool killed; /* killed by us, for this reason or another */
 };
 
 struct generation {
@@ -89,7 +90,7 @@ static void start(struct generation *g, struct child *child)
     atomic_store(&slot->hand_since_ms, 0);
     atomic_store(&slot->beat_ms, clock_ms());
     child->start_at_ms = 0;
-    child->hung = false;
+    child->hung = child->killed = false;
     pid_t pid = fork();
     if (pid == 0)
         run_child(g, child, parent);
@@ -176,6 +177,25 @@ bool generation_reap(struct generation *g, pid_t pid, int status)
     return false;
 }
 
+/* A child that has not come by in its loop for so long, stopped by somebody or stuck in a call, is
+ * killed without blame: the store or the machine may be the reason. */
+static void kill_if_stalled(struct generation *g, struct child *child, int64_t now, int64_t *next)
+{
+    int64_t due = atomic_load(&child->slot->beat_ms) + g->job.stall_ms;
+    int pid = atomic_load(&child->slot->pid);
+
+    if (!g->job.stall_ms || pid <= 0 || child->killed || child->slot->number == SLOTS_JANITOR)
+        return;
+    if (due <= now) {
+        log_warn("child.stalled", "slot=%d ms=%lld", child->slot->number,
+                 (long long)(now - due + g->job.stall_ms));
+        child->killed = true;
+        kill(pid, SIGKILL);
+    } else if (due < *next) {
+        *next = due;
+    }
+}
+
 static void kill_if_hung(struct generation *g, struct child *child, int64_t now, int64_t *next)
 {
     int64_t since = atomic_load(&child->slot->hand_since_ms);
@@ -185,7 +205,7 @@ static void kill_if_hung(struct generation *g, struct child *child, int64_t now,
         return;
     if (since + g->job.hang_ms <= now) {
         log_warn("child.hangs", "slot=%d ms=%lld", child->slot->number, (long long)(now - since));
-        child->hung = true;
+        child->hung = child->killed = true;
         kill(pid, SIGKILL);
     } else if (since + g->job.hang_ms < *next) {
         *next = since + g->job.hang_ms;
@@ -203,6 +223,7 @@ int64_t generation_tick(struct generation *g)
         if (!g->draining && child->start_at_ms && child->start_at_ms < next)
             next = child->start_at_ms;
         kill_if_hung(g, child, now, &next);
+        kill_if_stalled(g, child, now, &next);
     }
     return next;
 }
@@ -269,9 +290,12 @@ bool generation_alive(const struct generation *g, int64_t within_ms)
 {
     int64_t now = clock_ms();
 
-    for (int i = 0; i < g->job.count; i++)
+    for (int i = 0; i < g->job.count; i++) {
+        if (g->job.slots[i].number == SLOTS_JANITOR)
+            continue; /* its rounds are no progress */
         if (g->children[i].start_at_ms || now - atomic_load(&g->job.slots[i].beat_ms) <= within_ms)
             return true;
+    }
     return false;
 }
 

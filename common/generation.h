@@ -35,7 +35,7 @@ bool generation_hopeless(const struct generation *g); /* all did that serve item
 bool generation_finished(const struct generation *g); /* it drains and no child lives */
 int generation_exit_code(const struct generation *g); /* 0 when all ended well */
 
-/* True if a child made progress within `within_ms`, or waits to be started again. */
+/* True if a child that serves made progress within `within_ms`, or waits to be started again. */
 bool generation_alive(const struct generation *g, int64_t within_ms);
 uint64_t generation_handled(const struct generation *g);
 

@@ -7,6 +7,7 @@
 #include <event2/http.h>
 #include <event2/util.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,15 +40,31 @@ struct janitor {
     struct event_base *base;
 };
 
+/* Dead, and its supervisor has not noticed. proc(5): the state follows the name in brackets. */
+static bool is_zombie(int pid)
+{
+    char path[32], text[256] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return errno == ENOENT;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    text[length] = 0;
+    fclose(file);
+    const char *end = strrchr(text, ')');
+    return end && (end[2] == 'Z' || end[2] == 'X');
+}
+
 /* A slot whose process lives and made progress lately; its lease is worth renewing. One that stands
- * still for longer than an article may take is left to expire: its supervisor kills it. */
+ * still for too long is left to expire: its supervisor kills it. */
 static bool is_live(const struct janitor *j, const struct slot *slot)
 {
-    int64_t hang_ms = j->role->hang_ms ? j->role->hang_ms(j->child->conf) : 0;
+    int64_t stall_ms = role_stall_ms(j->role, j->child->conf);
 
-    if (slot->number == SLOTS_JANITOR || slot->pid <= 0 || !*slot->owner)
+    if (slot->number == SLOTS_JANITOR || slot->pid <= 0 || !*slot->owner || is_zombie(slot->pid))
         return false;
-    return hang_ms == 0 || clock_ms() - slot->beat_ms <= hang_ms;
+    return stall_ms == 0 || clock_ms() - slot->beat_ms <= stall_ms;
 }
 
 /* Said once a process: an operator who changes the ACL reads it at the next start or in doctor. */

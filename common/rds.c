@@ -1,6 +1,7 @@
 /* rds: see rds.h. */
 #include "rds.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
@@ -26,6 +27,48 @@ static char *copy(const char *from, const char *to)
     memcpy(text, from, length);
     text[length] = 0;
     return text;
+}
+
+static int hex_value(char digit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = digit ? strchr(digits, tolower((unsigned char)digit)) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* Resolves %XX in place (RFC 3986, 2.1). */
+static int decode(char *text, struct err *e)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; from++, to++) {
+        *to = *from;
+        if (*from != '%')
+            continue;
+        int high = hex_value(from[1]), low = high < 0 ? -1 : hex_value(from[2]);
+        if (low < 0 || high + low == 0)
+            return err_set(e, ERR_CONFIG,
+                           "redis.url: a %% in user or password begins an escape such as %%40; "
+                           "write %%25 for one that does not");
+        *to = (char)(high * 16 + low);
+        from += 2;
+    }
+    *to = 0;
+    return 0;
+}
+
+/* user:password or password, from `start` to `at`. */
+static int parse_user(const char *start, const char *at, struct rds_address *out, struct err *e)
+{
+    const char *colon = memchr(start, ':', (size_t)(at - start));
+
+    if (colon && colon > start)
+        out->user = copy(start, colon);
+    out->password = copy(colon ? colon + 1 : start, at);
+    if (out->user && decode(out->user, e) < 0)
+        return e->code;
+    return decode(out->password, e);
 }
 
 /* host[:port][/database] after the user part */
@@ -77,17 +120,9 @@ int rds_parse_url(const char *url, struct rds_address *out, struct err *e)
     if (strncmp(url, "redis://", 8) != 0)
         return err_set(e, ERR_CONFIG, "redis.url: redis://host:port or unix:/path is wanted");
     const char *host = url + 8, *at = strrchr(host, '@');
-    if (at) {
-        const char *colon = memchr(host, ':', (size_t)(at - host));
-        if (colon) {
-            out->user = colon > host ? copy(host, colon) : NULL;
-            out->password = copy(colon + 1, at);
-        } else {
-            out->password = copy(host, at);
-        }
-        host = at + 1;
-    }
-    int code = parse_host(host, out, at ? "(with user)" : url, e);
+    int code = at ? parse_user(host, at, out, e) : 0;
+    if (code == 0)
+        code = parse_host(at ? at + 1 : host, out, at ? "(with user)" : url, e);
     if (code < 0)
         rds_address_fini(out);
     return code;

@@ -14,6 +14,7 @@
 #define EXIT_CONFIG 2
 #define EXIT_USAGE  64
 #define MAX_OPTIONS 64
+#define SETTLE_MS   10000 /* beyond redis.timeout_ms, for a large tally */
 
 struct command_line {
     struct conf_sources sources;
@@ -104,6 +105,11 @@ static int run_child(struct supervisor_job *job, struct slot *slot)
     return running.role->run(&child);
 }
 
+int64_t role_stall_ms(const struct role *role, const struct conf *conf)
+{
+    return role->stall_ms ? role->stall_ms(conf) + conf->redis.timeout_ms + SETTLE_MS : 0;
+}
+
 static struct supervisor_job make_job(struct generation_context *g)
 {
     const struct role *role = running.role;
@@ -112,6 +118,7 @@ static struct supervisor_job make_job(struct generation_context *g)
         .count = role->processes(&g->conf) + role->consumes,
         .janitor = role->consumes,
         .hang_ms = role->hang_ms ? role->hang_ms(&g->conf) : 0,
+        .stall_ms = role_stall_ms(role, &g->conf),
         .run = run_child,
         .context = g,
     };

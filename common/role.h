@@ -35,6 +35,9 @@ struct role {
     /* How many children `conf` asks for. */
     int (*processes)(const struct conf *conf);
     int64_t (*hang_ms)(const struct conf *conf); /* longest time over one item; NULL: no limit */
+    /* Longest time in which a child does not come by in its loop, but for what Redis takes; NULL:
+     * no limit. */
+    int64_t (*stall_ms)(const struct conf *conf);
     /* Before the fork: the listening socket, the model. No connection may be opened here, none
      * survives a fork. On a reload `before` is what the running generation has (NULL at the start):
      * a listening socket passes from it to *shared. Returns 0 and *shared (given to the children
@@ -50,6 +53,9 @@ struct role {
     /* Adds to what the janitor serves at /metrics; may be NULL. */
     void (*metrics)(const struct conf *conf, struct buf *out);
 };
+
+/* role->stall_ms and the time for a settle; 0: no limit. */
+int64_t role_stall_ms(const struct role *role, const struct conf *conf);
 
 int role_main(const struct role *role, int argc, char **argv);
 

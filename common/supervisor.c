@@ -96,7 +96,8 @@ static void tell_systemd(struct supervisor *s)
                              : "starting",
                   (unsigned long long)generation_handled(s->current));
     /* Fed by progress: a supervisor that runs over children that all stand still must not live. */
-    if (s->watchdog_ms && generation_alive(s->current, 2 * s->watchdog_ms))
+    if (s->watchdog_ms &&
+        generation_alive(s->current, 2 * s->watchdog_ms + generation_job(s->current)->stall_ms))
         notify_watchdog();
 }
 

@@ -10,9 +10,10 @@
 
 /* One generation of children. */
 struct supervisor_job {
-    int count;       /* children */
-    bool janitor;    /* the last one is the janitor */
-    int64_t hang_ms; /* an item in hand for longer gets its process killed; 0: never */
+    int count;        /* children */
+    bool janitor;     /* the last one is the janitor */
+    int64_t hang_ms;  /* an item in hand for longer gets its process killed; 0: never */
+    int64_t stall_ms; /* so does no progress at all for longer, and blames nothing; 0: never */
     int (*run)(struct supervisor_job *job, struct slot *slot); /* in the child; its exit code */
     struct slot *slots; /* set by the supervisor before the fork */
     void *context;      /* the role's */

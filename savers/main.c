@@ -13,6 +13,14 @@ static int processes(const struct conf *conf)
     return (int)conf->savers.processes;
 }
 
+/* A store that is slow is no stall: it answers or gives up within its own time. */
+static int64_t stall_ms(const struct conf *conf)
+{
+    int64_t store_ms = 2 * conf->store.timeout_ms;
+
+    return conf->savers.batch_timeout_ms > store_ms ? conf->savers.batch_timeout_ms : store_ms;
+}
+
 static int setup(const struct conf *conf, void *before, void **shared, struct err *e)
 {
     (void)before;
@@ -66,6 +74,7 @@ int main(int argc, char **argv)
         .consumes = true,
         .list = QUEUE_RESULTS,
         .processes = processes,
+        .stall_ms = stall_ms,
         .setup = setup,
         .run = run,
         .metrics = metrics,

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
         .list = QUEUE_ARTICLES,
         .processes = processes,
         .hang_ms = hang_ms,
+        .stall_ms = hang_ms,
         .setup = setup,
         .run = run,
         .teardown = teardown,

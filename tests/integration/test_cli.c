@@ -247,6 +247,9 @@ static void test_doctor(void)
 
 static void test_doctor_rights(void)
 {
+    static const char *const refused[] = {"multi", "exec",   "discard", "lpush", "ltrim", "blmove",
+                                          "zrem",  "zscore", "evalsha", "eval",  "scan"};
+
     cli_begin();
     redis_int(&cli_farm.redis,
               "ACL SETUSER mill on >pw ~newsmill:* +@all -@dangerous -lmove +info");
@@ -258,7 +261,20 @@ static void test_doctor_rights(void)
     fputs("pw\n", file);
     fclose(file);
     farm_set(&cli_farm, "REDIS_PASSWORD_FILE", path);
-    cli_expect(cli_run("doctor"), 0, "warn  redis.rights"); /* it may not ask about itself */
+    cli_expect(cli_run("doctor"), 1, "warn  redis.rights"); /* it may not ask about itself */
+    CU_ASSERT_PTR_NOT_NULL(strstr(cli_output, "bad   redis.moves"));
+    redis_int(&cli_farm.redis, "ACL SETUSER mill +lmove");
+    cli_expect(cli_run("doctor"), 0, "ok    redis.moves");
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        redis_int(&cli_farm.redis, "ACL SETUSER mill -%s", refused[i]);
+        cli_expect(cli_run("doctor"), 1, "bad   redis.moves");
+        redis_int(&cli_farm.redis, "ACL SETUSER mill +%s", refused[i]);
+    }
+    CU_ASSERT_EQUAL(redis_int(&cli_farm.redis, "DBSIZE"), 0);
+    redis_int(&cli_farm.redis, "ACL SETUSER mill -ping");
+    cli_expect(cli_run("doctor"), 0, "warn  redis.ping");
+    CU_ASSERT_PTR_NULL(strstr(cli_output, "redis.latency"));
+    redis_int(&cli_farm.redis, "ACL SETUSER mill +ping -lmove");
     redis_int(&cli_farm.redis, "ACL SETUSER mill +acl");
     cli_expect(cli_run("doctor"), 1, "mill may not: LMOVE\n");
     redis_int(&cli_farm.redis, "ACL SETUSER mill +lmove");

@@ -336,6 +336,68 @@ static void test_second_stop(void)
     finish();
 }
 
+/* --- children that stand still ------------------------------------------------------------------
+ */
+
+static bool stall_is_over(void *context)
+{
+    return proc_logged(context, "child.stalled") && farm_held(&farm, "articles") == 0 &&
+           farm_held(&farm, "results") == 0 && farm_articles(&farm) == 21;
+}
+
+/* Somebody stops a worker and a saver, with nothing in hand or with much: both are replaced. */
+static void test_stall(void)
+{
+    pid_t pids[8];
+    long long one = 1;
+
+    begin();
+    farm_set(&farm, "WORKERS_PROCESSES", "1");
+    farm_set(&farm, "WORKERS_ARTICLE_TIMEOUT_MS", "500");
+    farm_set(&farm, "SAVERS_BATCH_TIMEOUT_MS", "500");
+    farm_set(&farm, "STORE_TIMEOUT_MS", "100");
+    farm_set(&farm, "REDIS_TIMEOUT_MS", "500");
+    farm_start_savers(&farm);
+    farm_start_workers(&farm);
+    push("Tim Cook met Angela Merkel in Berlin.");
+    CU_ASSERT(wait_until("one article to be counted", 20000, is_counted, &one));
+    CU_ASSERT(proc_children(&farm.workers, pids, 8) >= 1);
+    kill(pids[0], SIGSTOP);
+    CU_ASSERT(proc_children(&farm.savers, pids, 8) >= 1);
+    kill(pids[0], SIGSTOP);
+    for (int i = 0; i < 20; i++)
+        push("Tim Cook met Angela Merkel in Berlin.");
+    CU_ASSERT(wait_until("all to be counted by new children", 60000, stall_is_over, &farm.savers));
+    CU_ASSERT(proc_logged(&farm.workers, "child.stalled"));
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:articles:dead"), 0);
+    CU_ASSERT_EQUAL(redis_int(&farm.redis, "LLEN newsmill:results:dead"), 0);
+    finish();
+}
+
+static bool lease_ended(void *context)
+{
+    return proc_logged(context, "lease.ended") &&
+           redis_int(&farm.redis, "LLEN newsmill:articles") == 21;
+}
+
+/* The supervisor stands still and its worker is dead: the janitor does not renew for it. */
+static void test_dead_under_stopped_supervisor(void)
+{
+    pid_t pids[8];
+
+    begin();
+    farm_set(&farm, "WORKERS_PROCESSES", "1");
+    push_with_neighbours("fault: hang");
+    farm_start_workers(&farm);
+    CU_ASSERT(wait_until("articles in hand", 20000, something_held, NULL));
+    CU_ASSERT(proc_children(&farm.workers, pids, 8) >= 1);
+    kill(farm.workers.pid, SIGSTOP);
+    kill(pids[0], SIGKILL);
+    CU_ASSERT(wait_until("the lease to end", 40000, lease_ended, &farm.workers));
+    kill(farm.workers.pid, SIGCONT);
+    finish();
+}
+
 /* --- systemd -----------------------------------------------------------------------------------
  */
 
@@ -419,5 +481,8 @@ void suite_roles(void)
     CU_add_test(suite, "reloads under load: sums exact", test_reload_storm);
     CU_add_test(suite, "a stop during a reload", test_stop_during_reload);
     CU_add_test(suite, "a second stop leaves at once", test_second_stop);
+    CU_add_test(suite, "children that stand still are replaced", test_stall);
+    CU_add_test(suite, "a dead child of a stopped supervisor keeps no lease",
+                test_dead_under_stopped_supervisor);
     CU_add_test(suite, "what systemd is told", test_systemd);
 }

@@ -111,15 +111,27 @@ static void test_print_masks_passwords(void)
     char *text;
     size_t size;
 
+    static const char *const urls[][2] = {
+        {"redis.url=redis://me:se:cret@host:1", "\"redis://me:***@host:1\""},
+        {"redis.url=redis://me:s/e:c/r@et/cret@host:1/2", "\"redis://me:***@host:1/2\""},
+        {"redis.url=redis://:cret@host", "\"redis://:***@host\""},
+        {"redis.url=redis://se/cret@host", "\"redis://***@host\""}, /* no user: a password */
+        {"redis.url=rediss://cret@host", "\"rediss://***@host\""},
+        {"redis.url=me:cret@host", "\"me:***@host\""},
+        {"redis.url=redis://host:7/1", "\"redis://host:7/1\""},
+    };
+
     write_file("");
-    CU_ASSERT_EQUAL_FATAL(load("redis.url=redis://me:se:cret@host:1", &c, &e), 0);
-    FILE *memory = open_memstream(&text, &size);
-    conf_print(&c, memory);
-    fclose(memory);
-    CU_ASSERT_PTR_NULL(strstr(text, "cret"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "redis://me:***@host:1"));
-    free(text);
-    conf_fini(&c);
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        CU_ASSERT_EQUAL_FATAL(load(urls[i][0], &c, &e), 0);
+        FILE *memory = open_memstream(&text, &size);
+        conf_print(&c, memory);
+        fclose(memory);
+        CU_ASSERT_PTR_NULL(strstr(text, "cret"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, urls[i][1]));
+        free(text);
+        conf_fini(&c);
+    }
     harness_end();
 }
 
@@ -157,12 +169,24 @@ static void test_redis_urls(void)
     CU_ASSERT_STRING_EQUAL(a.password, "secret");
     CU_ASSERT_EQUAL(a.port, 6379);
     rds_address_fini(&a);
+    CU_ASSERT_EQUAL_FATAL(rds_parse_url("redis://a%3Ab:p%40s%2fs%25@host", &a, &e), 0);
+    CU_ASSERT_STRING_EQUAL(a.user, "a:b");
+    CU_ASSERT_STRING_EQUAL(a.password, "p@s/s%");
+    CU_ASSERT_STRING_EQUAL(a.host, "host");
+    rds_address_fini(&a);
+    CU_ASSERT_EQUAL_FATAL(rds_parse_url("redis://se%63ret@host", &a, &e), 0);
+    CU_ASSERT_STRING_EQUAL(a.password, "secret");
+    rds_address_fini(&a);
+    CU_ASSERT_EQUAL(rds_parse_url("redis://:100%sure@host", &a, &e), ERR_CONFIG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, "%25"));
+    CU_ASSERT_PTR_NULL(strstr(e.text, "sure"));
     CU_ASSERT_EQUAL_FATAL(rds_parse_url("unix:///run/redis.sock", &a, &e), 0);
     CU_ASSERT_STRING_EQUAL(a.unix_path, "/run/redis.sock");
     rds_address_fini(&a);
     const char *bad[] = {"http://host",        "redis://",       "redis://host:0",
                          "redis://host:99999", "redis://host/x", "redis://[::1",
-                         "rediss://host",      "unix:",          ""};
+                         "rediss://host",      "unix:",          "",
+                         "redis://:a%00@host", "redis://:a%4@h", "redis://%zz:a@host"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CU_ASSERT_EQUAL(rds_parse_url(bad[i], &a, &e), ERR_CONFIG);
 }
