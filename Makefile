@@ -85,11 +85,13 @@ $(OUT)/newsmill-savers: $(call objects,$(SAVERS_SRC)) $(OUT)/libstore.a $(OUT)/l
 $(OUT)/newsmill: $(call objects,$(CLI_SRC)) $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) $(COMMON_LIBS)
 
-# Tests may look inside a role: they link its objects, all but its main.
+# Tests may look inside a role: they link its objects, all but its main. Calls of PCRE2 go through
+# tests/unit/test_tokenizer_steps.c.
+COUNTED := pcre2_compile_8 pcre2_match_8
 ROLE_PARTS := $(filter-out %/main.c,$(GATEWAY_SRC) $(WORKERS_SRC) $(SAVERS_SRC) $(CLI_SRC))
 $(OUT)/test-unit: $(call objects,$(UNIT_SRC) $(HARNESS_SRC) $(ROLE_PARTS)) \
                   $(OUT)/libner.a $(OUT)/libstore.a $(OUT)/libcommon.a
-	$(CC) $(NM_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
+	$(CC) $(NM_LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ $(TEST_LIBS) $(CLI_LIBS) $(STORE_LIBS) $(NER_LIBS) \
 	  $(COMMON_LIBS)
 $(OUT)/test-integration: $(call objects,$(INTEGRATION_SRC) $(HARNESS_SRC)) $(OUT)/libner.a \
                          $(OUT)/libstore.a $(OUT)/libcommon.a
@@ -120,6 +122,8 @@ $(OUT)/fuzz_bulk: $(call objects,tests/unit/bulk_model.c gateway/bulk_parse.c ga
 BENCH_NER := bench-engine bench-stages $(LEVELS:%=bench-bound-%)
 STAGES := tokenizer_run lexeme_fill embed_rows encoder_run scorer_run decode_run
 $(OUT)/bench-engine: $(OBJ)/tests/bench/engine.o $(OUT)/libner.a $(OUT)/libcommon.a
+	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(COMMON_LIBS)
+$(OUT)/bench-worst: $(OBJ)/tests/bench/worst.o $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_LDFLAGS) -o $@ $^ $(NER_LIBS) $(COMMON_LIBS)
 $(OUT)/bench-stages: tests/bench/engine.c tests/bench/stages.h $(OUT)/libner.a $(OUT)/libcommon.a
 	$(CC) $(NM_CFLAGS) -MF $(OBJ)/bench-stages.d -DSTAGES $(NM_LDFLAGS) $(STAGES:%=-Wl,--wrap=%) -o $@ \
@@ -232,6 +236,12 @@ bench-ner:      ## the engine against spaCy, one core each (CORPUS=file.csv; ROU
 	@deploy/get-model
 	@ROUNDS=$(ROUNDS) tests/bench/bench-ner $(OUT) $(CORPUS)
 
+bench-worst:    ## the processor time of the longest article made of the texts that cost most
+	@deploy/install-packages bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) $(OUT)/bench-worst
+	@deploy/get-model
+	@$(OUT)/bench-worst var/models/en_core_web_sm
+
 bench-savers:   ## increments a second into Google's Firestore emulator, against the original's way
 	@deploy/install-packages bench
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
@@ -252,7 +262,7 @@ clean:          ## remove build/; var/ (data and model) stays
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all tests packages fuzzers run test test-asan test-aarch64 install lint parity parity-all parity-scores bench-ner bench-savers bench-gateway \
+.PHONY: all tests packages fuzzers run test test-asan test-aarch64 install lint parity parity-all parity-scores bench-ner bench-worst bench-savers bench-gateway \
 	fuzz format clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -75,3 +75,12 @@ void address_fini(struct address *a)
     free(a->name);
     *a = (struct address){0};
 }
+
+bool address_is_header_too_long(int curl_code)
+{
+#if LIBCURL_VERSION_NUM >= 0x080600
+    if (curl_code == CURLE_TOO_LARGE)
+        return true;
+#endif
+    return curl_code == CURLE_OUT_OF_MEMORY;
+}

@@ -16,4 +16,9 @@ struct address {
 int address_read(const char *text, struct address *out, struct err *e);
 void address_fini(struct address *a);
 
+/* True for libcurl's codes of an answer with a header longer than it takes. To libcurl before 8.6
+ * that is a lack of memory, which is not told apart. */
+bool address_is_header_too_long(int curl_code);
+#define ADDRESS_HEADER_TOO_LONG "a header of the answer is too long, or memory is short"
+
 #endif

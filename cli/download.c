@@ -182,10 +182,12 @@ static enum outcome judge(struct download *d, CURLcode code)
         return FAILED;
     if (code == CURLE_OK)
         return judge_status(d);
+    if (address_is_header_too_long(code)) {
+        err_set(&d->error, ERR_INPUT, ADDRESS_HEADER_TOO_LONG);
+        return FAILED;
+    }
     err_set(&d->error, ERR_INPUT, "%s", *d->curl_error ? d->curl_error : curl_easy_strerror(code));
     switch (code) {
-    case CURLE_OUT_OF_MEMORY:
-        panic("libcurl is out of memory");
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: /* a redirect to http:// */
     case CURLE_TOO_MANY_REDIRECTS:

@@ -175,9 +175,12 @@ static void judge_failure(struct post *p, CURLcode code, struct post_result *out
 {
     out->kind = ANSWER_LATER;
     snprintf(out->text, sizeof out->text, "%s", *p->error ? p->error : curl_easy_strerror(code));
+    if (address_is_header_too_long(code)) {
+        out->kind = ANSWER_STRANGE;
+        snprintf(out->text, sizeof out->text, ADDRESS_HEADER_TOO_LONG);
+        return;
+    }
     switch (code) {
-    case CURLE_OUT_OF_MEMORY:
-        panic("libcurl is out of memory");
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_PEER_FAILED_VERIFICATION:

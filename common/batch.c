@@ -43,6 +43,8 @@ static void append_entity(struct buf *out, const struct batch_entity *entity)
         if (entity->labels[i].count >= BATCH_COUNT_END)
             out->failed = true;
     }
+    if (entity->count >= BATCH_COUNT_END)
+        out->failed = true;
     buf_append_text(out, "}]");
 }
 
@@ -79,17 +81,25 @@ static int bad(struct parse *p, const char *field, const char *wanted)
     return err_set(p->e, ERR_INPUT, "batch: %s is not %s", field, wanted);
 }
 
-static int take_count(struct parse *p, const cJSON *item, uint64_t least, const char *field,
-                      uint64_t *out)
+/* An integer of at least `least` and below `end`, at most 2^53. */
+static int take_integer(struct parse *p, const cJSON *item, uint64_t least, uint64_t end,
+                        const char *field, uint64_t *out)
 {
     double value = item && cJSON_IsNumber(item) ? item->valuedouble : -1;
 
     /* The comparisons come first: a double out of range may not be converted. */
-    if (!(value >= (double)least && value < (double)BATCH_COUNT_END) ||
+    if (!(value >= (double)least && value < (double)end) ||
         (double)(uint64_t)value != value)
-        return bad(p, field, least ? "a positive integer below 2^53" : "an integer from 0 to 2^53");
+        return err_set(p->e, ERR_INPUT, "batch: %s is not an integer from %" PRIu64 " to %" PRIu64,
+                       field, least, end - 1);
     *out = (uint64_t)value;
     return 0;
+}
+
+static int take_count(struct parse *p, const cJSON *item, uint64_t least, const char *field,
+                      uint64_t *out)
+{
+    return take_integer(p, item, least, BATCH_COUNT_END, field, out);
 }
 
 static int take_bytes(struct parse *p, const char *bytes, size_t max_bytes, const char *field,
@@ -139,8 +149,11 @@ static int take_labels(struct parse *p, const cJSON *object, struct batch_entity
             take_count(p, item, 1, "a label's count", &label->count) < 0)
             return p->e->code;
         out->label_count++;
-        out->count += label->count; /* at most 256 * 2^53 */
+        out->count += label->count; /* at most 256 * 2^44 */
     }
+    if (out->count >= BATCH_COUNT_END)
+        return err_set(p->e, ERR_INPUT, "batch: the sum of an entity's counts is not below %llu",
+                       BATCH_COUNT_END);
     return 0;
 }
 
@@ -183,7 +196,8 @@ static int take_all(struct parse *p, const cJSON *object, struct batch *out)
     if (day && !cJSON_IsNull(day)) /* kept free for counts by day, which no store has yet */
         return bad(p, "day", "null");
     if (take_id(p, cJSON_GetObjectItemCaseSensitive(object, "id"), out->id) < 0 ||
-        take_count(p, cJSON_GetObjectItemCaseSensitive(object, "at"), 0, "at", &at) < 0 ||
+        take_integer(p, cJSON_GetObjectItemCaseSensitive(object, "at"), 0, BATCH_AT_END, "at",
+                     &at) < 0 ||
         take_text(p, cJSON_GetObjectItemCaseSensitive(object, "publication"), BATCH_MAX_KEY_BYTES,
                   "publication", &out->publication) < 0 ||
         take_text(p, cJSON_GetObjectItemCaseSensitive(object, "name"), BATCH_MAX_KEY_BYTES, "name",

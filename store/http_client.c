@@ -151,13 +151,26 @@ static void free_headers(struct curl_slist *list)
     curl_slist_free_all(list);
 }
 
-static int explain(struct http_client *c, CURLcode code, const struct http_reply *reply,
-                   struct err *e)
+/* To libcurl before 8.6 a header longer than it takes is a lack of memory. */
+static bool is_header_too_long(CURLcode code)
+{
+#if LIBCURL_VERSION_NUM >= 0x080600
+    if (code == CURLE_TOO_LARGE)
+        return true;
+#endif
+    return code == CURLE_OUT_OF_MEMORY;
+}
+
+static int explain(struct http_client *c, CURLcode code, const char *url,
+                   const struct http_reply *reply, struct err *e)
 {
     const char *text = c->error[0] ? c->error : curl_easy_strerror(code);
 
     if (code == CURLE_WRITE_ERROR && buf_failed(&reply->body))
         return err_set(e, ERR_LIMIT, "an answer of more than %zu bytes", reply->body.max_bytes);
+    if (is_header_too_long(code))
+        return err_set(e, ERR_AGAIN, "%.200s: a header of the answer is too long, or memory is short",
+                       url);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(e, ERR_AGAIN, "stopped while waiting for an answer");
     return err_set(e, ERR_AGAIN, "%s", text);
@@ -184,7 +197,7 @@ int http_client_send(struct http_client *c, const struct http_call *call, struct
     if (code == CURLE_OK)
         return 0;
     out->status = 0;
-    return explain(c, code, out, e);
+    return explain(c, code, call->url, out, e);
 }
 
 void http_reply_fini(struct http_reply *r)

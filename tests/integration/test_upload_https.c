@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/http_client.h"
 #include "tests/harness/http_stub.h"
 #include "upload_fixture.h"
 
@@ -97,7 +98,12 @@ static void serve(struct http_stub_peer *peer, const struct http_stub_request *r
 {
     (void)context;
     orders->requests++;
-    if (strcmp(r->path, "/moved") == 0) {
+    if (strcmp(r->path, "/long") == 0 || strcmp(r->path, "/long/post/bulk") == 0) {
+        http_stub_printf(peer, "HTTP/1.1 200 OK\r\nX-Long: ");
+        for (int i = 0; i < 200; i++)
+            http_stub_printf(peer, "%01000d", i);
+        http_stub_printf(peer, "\r\nConnection: close\r\n\r\n");
+    } else if (strcmp(r->path, "/moved") == 0) {
         http_stub_printf(peer, "HTTP/1.1 302 Found\r\nLocation: %s\r\nConnection: close\r\n\r\n",
                          orders->location);
     } else if (orders->unavailable > 0) {
@@ -328,12 +334,42 @@ static void test_addresses(void)
     upload_finish();
 }
 
+/* libcurl calls a header that it does not take a lack of memory. */
+static void test_long_header(void)
+{
+    struct http_stub_options plain = {.serve = serve};
+    struct http_client *client;
+    struct http_reply reply;
+    char url[100], wanted[200];
+    struct err e;
+
+    begin();
+    snprintf(upload_file, sizeof upload_file, "https://127.0.0.1:%d/long", server.port);
+    upload_expect(trusting, 1, "/long: a header of the answer is too long, or memory is short");
+    http_stub_start(&server, &plain);
+    snprintf(upload_file, sizeof upload_file, "%s/rows.csv", upload_farm.dir);
+    upload_write_rows(10);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/long", server.port);
+    snprintf(wanted, sizeof wanted, "%s/post/bulk: a header of the answer is too long", url);
+    upload_expect((const char *const[]){"--url", url, NULL}, 1, wanted);
+    CU_ASSERT_EQUAL_FATAL(http_client_open("", NULL, &client, &e), 0);
+    struct http_call call = {
+        .url = url, .timeout_ms = 20000, .max_answer_bytes = 1000, .plain = true};
+    CU_ASSERT_EQUAL(http_client_send(client, &call, &reply, &e), ERR_AGAIN);
+    snprintf(wanted, sizeof wanted, "%s: a header of the answer is too long", url);
+    CU_ASSERT_PTR_NOT_NULL(strstr(e.text, wanted));
+    http_reply_fini(&reply);
+    http_client_close(client);
+    upload_finish();
+}
+
 void suite_upload_https(void);
 
 void suite_upload_https(void)
 {
     CU_pSuite suite = CU_add_suite("upload_https", NULL, NULL);
 
+    CU_add_test(suite, "a header too long for libcurl", test_long_header);
     CU_add_test(suite, "a download", test_plain);
     CU_add_test(suite, "broken connections", test_breaks);
     CU_add_test(suite, "a zip", test_zip);

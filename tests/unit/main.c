@@ -41,6 +41,7 @@ void suite_failing(void);
 void suite_suites(void);
 void suite_tally(void);
 void suite_tokenizer(void);
+void suite_tokenizer_steps(void);
 void suite_top(void);
 void suite_unicode(void);
 void suite_vectors(void);
@@ -86,6 +87,7 @@ static const struct test_suite suites[] = {
     {".failing", suite_failing},
     {"tally", suite_tally},
     {"tokenizer", suite_tokenizer},
+    {"tokenizer_steps", suite_tokenizer_steps},
     {"top", suite_top},
     {"unicode", suite_unicode},
     {"vectors", suite_vectors},

@@ -134,7 +134,10 @@ static void test_good_variants(void)
     expect("\"day\":null,", "", NULL);
     expect("[[\"a\",{\"PERSON\":7}]]", "[]", NULL);
     expect("\"articles\":1", "\"articles\":0", NULL);
-    expect("\"PERSON\":7", "\"PERSON\":9007199254740991", NULL);
+    expect("\"PERSON\":7", "\"PERSON\":17592186044415", NULL);
+    expect("\"PERSON\":7", "\"PERSON\":17592186044414,\"ORG\":1", NULL);
+    expect("\"articles\":1", "\"articles\":17592186044415", NULL);
+    expect("\"at\":5", "\"at\":9007199254740991", NULL);
     expect("\"PERSON\":7", "\"PERSON\":7,\"ORG\":1", NULL);
     expect("\"a\"", "\"\\\\u0000\"", NULL); /* a backslash and u0000, not an escape */
 }
@@ -159,7 +162,15 @@ static void test_refused(void)
     expect("\"articles\":1,", "", "articles is not");
     expect("\"PERSON\":7", "\"PERSON\":0", "label's count");
     expect("\"PERSON\":7", "\"PERSON\":-1", "label's count");
-    expect("\"PERSON\":7", "\"PERSON\":9007199254740992", "label's count");
+    /* No tally counts so much; a few such batches would bring a store's sum to its end, and what
+     * honest ones then counted would be refused there. */
+    expect("\"PERSON\":7", "\"PERSON\":17592186044416", "label's count");
+    expect("\"PERSON\":7", "\"PERSON\":9007199254740991", "label's count");
+    expect("\"PERSON\":7", "\"PERSON\":9223372036854775807", "label's count");
+    expect("\"PERSON\":7", "\"PERSON\":17592186044415,\"ORG\":1", "sum of an entity's counts");
+    expect("\"articles\":1", "\"articles\":17592186044416", "articles is not");
+    expect("\"articles\":1", "\"articles\":9223372036854775807", "articles is not");
+    expect("\"at\":5", "\"at\":9007199254740992", "at is not");
     expect("\"PERSON\":7", "\"PERSON\":1e300", "label's count");
     expect("\"PERSON\":7", "\"PERSON\":\"7\"", "label's count");
     expect("\"PERSON\":7", "\"\":7", "a label has 0 bytes");

@@ -109,6 +109,38 @@ static void test_suffix(void)
     CU_ASSERT_EQUAL(suffix("\\)$", ""), 0);
 }
 
+/* Alternatives apart: what lies at the edge decides which are tried, never which one matches. */
+static void test_alternatives(void)
+{
+    struct buf many;
+
+    CU_ASSERT_EQUAL(prefix("^a|^ab|^[b-d]|^c(?:d|e)+", "abc"), 1); /* the first that matches */
+    CU_ASSERT_EQUAL(prefix("^a|^ab|^[b-d]|^c(?:d|e)+", "cde"), 1);
+    CU_ASSERT_EQUAL(prefix("^a|^c(?:d|e)+|^[b-d]", "cdef"), 3);
+    CU_ASSERT_EQUAL(prefix("^a|^c(?:d|e)+|^[b-d]", "cf"), 1);
+    CU_ASSERT_EQUAL(prefix("^x?b|^(?=c)c|^(?:d|\\+)\\+", "b"), 1);
+    CU_ASSERT_EQUAL(prefix("^x?b|^(?=c)c|^(?:d|\\+)\\+", "c"), 1);
+    CU_ASSERT_EQUAL(prefix("^x?b|^(?=c)c|^(?:d|\\+)\\+", "++"), 2);
+    CU_ASSERT_EQUAL(prefix("^x?b|^(?=c)c|^(?:d|\\+)\\+", "x"), 0);
+    CU_ASSERT_EQUAL(prefix("^(a)\\1|^b", "aa"), 2); /* a reference: not taken apart */
+    CU_ASSERT_EQUAL(suffix("a$|b(?:c|[de]|\u20ac)$|f?g?$", "xb\u20ac"), 4);
+    CU_ASSERT_EQUAL(suffix("a$|b(?:c|[de]|\u20ac)$|fg?$", "f"), 1);
+    CU_ASSERT_EQUAL(suffix("a$|b(?:c|[de]|\u20ac)$|f\\b$", "f"), 1);
+    CU_ASSERT_EQUAL(suffix("a$|b(?:c|[de]|\u20ac)$|fg?$", "e"), 0);
+    CU_ASSERT_EQUAL(suffix("a$|bc$", "bc\n"), 2); /* `$` comes before a last line feed too … */
+    CU_ASSERT_EQUAL(suffix("a$|bc$", "a\n"), 1);
+    CU_ASSERT_EQUAL(suffix("a$|bc$|[\n]$", "a\n"), 1); /* … and the leftmost wins */
+    buf_init(&many, 4096);
+    for (char c = 'a'; c <= 'z'; c++)
+        buf_printf(&many, "%c1$|%c2$|", c, c); /* more of them than are told apart */
+    buf_append_text(&many, "-$");
+    CU_ASSERT_EQUAL(suffix(many.bytes, "xa1"), 2);
+    CU_ASSERT_EQUAL(suffix(many.bytes, "xz2"), 2);
+    CU_ASSERT_EQUAL(suffix(many.bytes, "xz3"), 0);
+    CU_ASSERT_EQUAL(suffix(many.bytes, "x-"), 1);
+    buf_fini(&many);
+}
+
 static void test_infix(void)
 {
     struct rules *r = compile(RULE_INFIX, "-|(?<=')(?=a)|x*");
@@ -255,6 +287,7 @@ void suite_rules(void)
     CU_add_test(suite, "patterns refused", test_refused);
     CU_add_test(suite, "prefix", test_prefix);
     CU_add_test(suite, "suffix from the end", test_suffix);
+    CU_add_test(suite, "alternatives tried by the edge of the text", test_alternatives);
     CU_add_test(suite, "infixes with empty matches", test_infix);
     CU_add_test(suite, "a passed limit is an error", test_limit);
     CU_add_test(suite, "a pattern too large for PCRE2", test_giant);

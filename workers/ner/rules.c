@@ -5,33 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
+#include "affix.h"
 #include "common/buf.h"
 #include "common/utf8.h"
 #include "factor.h"
 #include "pattern.h"
+#include "regex.h"
 
 #define MAX_PATTERN_BYTES (16u << 20)
 #define MAX_RUNS          4
 
-/* Backtracking steps one search may take: what any honest text needs by far, and a share for its
- * length, as linear work is not the enemy. About a second. */
-#define MATCH_LIMIT          10000000
-#define MATCH_LIMIT_PER_BYTE 20
-#define HEAP_LIMIT_KIB       (128 * 1024) /* PCRE2 keeps its backtracking points on the heap */
-#define DEPTH_LIMIT          1000000
-
 struct pattern {
-    pcre2_code **codes; /* more than one: alternatives of a pattern too large for PCRE2 */
+    struct regex **codes; /* more than one: alternatives of a pattern too large for PCRE2 */
     size_t count;
 };
 
 struct rules {
     struct pattern patterns[RULE_KINDS];
-    /* What suffixes are looked for in: see compile_suffix(). */
-    size_t suffix_window; /* code points, or SIZE_MAX for the whole text */
+    /* The prefix and suffix patterns where they are of the kind; then their codes are not used. */
+    struct affix *prefix, *suffix;
+    /* What of the suffix pattern is counted by hand: see compile_suffix(). */
     struct run {
         char character;
         size_t least;
@@ -40,28 +33,25 @@ struct rules {
 };
 
 struct rules_scratch {
-    pcre2_match_data *match;
-    pcre2_match_context *context;
+    struct regex_scratch *regex;
+    struct affix_known *prefix, *suffix;
 };
 
 static const char *const kind_names[RULE_KINDS] = {"prefix_search", "suffix_search",
                                                    "infix_finditer", "token_match", "url_match"};
 
-static int compile_suffix(struct rules *r, const char *text, size_t length, bool caseless,
-                          struct err *e);
+static int compile_suffix(struct rules *r, const char *text, size_t length, struct err *e);
 static int compile_whole(struct rules *r, enum rule_kind kind, const char *text, size_t length,
                          bool caseless, struct err *e);
 static size_t forward(const char *text, size_t length, size_t points);
 static size_t backward(const char *text, size_t at, size_t points);
 static int search(const struct rules *r, struct rules_scratch *s, enum rule_kind kind, size_t index,
-                  const char *text, size_t length, size_t from, uint32_t options, struct err *e);
+                  const char *text, size_t length, size_t from, enum regex_how how, size_t *start,
+                  size_t *end, struct err *e);
 
 struct rules *rules_new(void)
 {
-    struct rules *r = xcalloc(1, sizeof *r);
-
-    r->suffix_window = SIZE_MAX;
-    return r;
+    return xcalloc(1, sizeof(struct rules));
 }
 
 void rules_free(struct rules *r)
@@ -71,9 +61,11 @@ void rules_free(struct rules *r)
     for (size_t kind = 0; kind < RULE_KINDS; kind++) {
         struct pattern *p = &r->patterns[kind];
         for (size_t i = 0; i < p->count; i++)
-            pcre2_code_free(p->codes[i]);
+            regex_free(p->codes[i]);
         free(p->codes);
     }
+    affix_free(r->prefix);
+    affix_free(r->suffix);
     free(r);
 }
 
@@ -106,8 +98,13 @@ int rules_compile(struct rules *r, enum rule_kind kind, const char *pattern, siz
     if (code == 0 && text.length > 0) {
         if (kind == RULE_TOKEN_MATCH || kind == RULE_URL_MATCH)
             simplify(&text);
-        code = kind == RULE_SUFFIX ? compile_suffix(r, text.bytes, text.length, caseless, e)
-                                   : compile_whole(r, kind, text.bytes, text.length, caseless, e);
+        if (kind == RULE_PREFIX && !caseless)
+            code =
+                affix_compile(EDGE_START, kind_names[kind], text.bytes, text.length, &r->prefix, e);
+        else if (kind == RULE_SUFFIX && !caseless)
+            code = compile_suffix(r, text.bytes, text.length, e);
+        if (code == 0 && (kind == RULE_PREFIX ? !r->prefix : kind != RULE_SUFFIX || !r->suffix))
+            code = compile_whole(r, kind, text.bytes, text.length, caseless, e);
     }
     buf_fini(&text);
     return code < 0 ? err_prefix(e, "%s", kind_names[kind]) : 0;
@@ -117,12 +114,9 @@ struct rules_scratch *rules_scratch_new(void)
 {
     struct rules_scratch *s = xcalloc(1, sizeof *s);
 
-    s->match = pcre2_match_data_create(1, NULL);
-    s->context = pcre2_match_context_create(NULL);
-    if (!s->match || !s->context)
-        panic("out of memory for PCRE2");
-    pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB);
-    pcre2_set_depth_limit(s->context, DEPTH_LIMIT);
+    s->regex = regex_scratch_new();
+    s->prefix = affix_known_new();
+    s->suffix = affix_known_new();
     return s;
 }
 
@@ -130,28 +124,34 @@ void rules_scratch_free(struct rules_scratch *s)
 {
     if (!s)
         return;
-    pcre2_match_data_free(s->match);
-    pcre2_match_context_free(s->context);
+    regex_scratch_free(s->regex);
+    affix_known_free(s->prefix);
+    affix_known_free(s->suffix);
     free(s);
 }
 
 int rules_prefix(const struct rules *r, struct rules_scratch *s, const char *text, size_t length,
                  struct err *e)
 {
-    if (length == 0 || r->patterns[RULE_PREFIX].count == 0)
+    size_t start, end;
+    int found = 0;
+
+    if (length == 0)
         return 0;
-    int found = search(r, s, RULE_PREFIX, 0, text, length, 0, 0, e);
+    if (r->prefix)
+        found = affix_search(r->prefix, s->prefix, s->regex, text, length, &start, &end, e);
+    else if (r->patterns[RULE_PREFIX].count > 0)
+        found = search(r, s, RULE_PREFIX, 0, text, length, 0, REGEX_SEARCH, &start, &end, e);
     if (found <= 0)
         return found;
-    const PCRE2_SIZE *span = pcre2_get_ovector_pointer(s->match);
-    size_t points = utf8_count(text + span[0], span[1] - span[0]);
-    return (int)forward(text, length, points);
+    return (int)forward(text, length, utf8_count(text + start, end - start));
 }
 
 int rules_suffix(const struct rules *r, struct rules_scratch *s, const char *text, size_t length,
                  struct err *e)
 {
-    size_t longest = 0;
+    size_t longest = 0, start, end;
+    int found = 0;
 
     for (size_t i = 0; i < r->run_count; i++) {
         size_t run = 0;
@@ -160,27 +160,27 @@ int rules_suffix(const struct rules *r, struct rules_scratch *s, const char *tex
         if (run >= r->runs[i].least && run > longest)
             longest = run;
     }
-    if (length == 0 || r->patterns[RULE_SUFFIX].count == 0)
-        return (int)longest;
-    size_t from = backward(text, length, r->suffix_window);
-    int found = search(r, s, RULE_SUFFIX, 0, text, length, from, 0, e);
+    if (length == 0)
+        return 0;
+    if (r->suffix)
+        found = affix_search(r->suffix, s->suffix, s->regex, text, length, &start, &end, e);
+    else if (r->patterns[RULE_SUFFIX].count > 0)
+        found = search(r, s, RULE_SUFFIX, 0, text, length, 0, REGEX_SEARCH, &start, &end, e);
     if (found < 0)
         return found;
-    const PCRE2_SIZE *span = pcre2_get_ovector_pointer(s->match);
-    if (found > 0 && length - span[0] > longest) { /* the leftmost: runs end at the end too */
-        size_t points = utf8_count(text + span[0], span[1] - span[0]);
-        longest = length - backward(text, length, points);
-    }
+    if (found > 0 && length - start > longest) /* the leftmost: runs end at the end too */
+        longest = length - backward(text, length, utf8_count(text + start, end - start));
     return (int)longest;
 }
 
 int rules_match(const struct rules *r, struct rules_scratch *s, enum rule_kind kind,
                 const char *text, size_t length, struct err *e)
 {
+    size_t start, end;
     int found = 0;
 
     for (size_t i = 0; found == 0 && i < r->patterns[kind].count; i++)
-        found = search(r, s, kind, i, text, length, 0, PCRE2_ANCHORED, e);
+        found = search(r, s, kind, i, text, length, 0, REGEX_AT_START, &start, &end, e);
     return found;
 }
 
@@ -190,14 +190,11 @@ int rules_infix(const struct rules *r, struct rules_scratch *s, const char *text
     if (r->patterns[RULE_INFIX].count == 0 || next->at > length)
         return 0;
     int found = search(r, s, RULE_INFIX, 0, text, length, next->at,
-                       next->after_empty ? PCRE2_NOTEMPTY_ATSTART : 0, e);
+                       next->after_empty ? REGEX_NOT_EMPTY_AT_START : REGEX_SEARCH, start, end, e);
     if (found <= 0)
         return found;
-    const PCRE2_SIZE *span = pcre2_get_ovector_pointer(s->match);
-    *start = span[0];
-    *end = span[1];
-    next->at = span[1];
-    next->after_empty = span[0] == span[1];
+    next->at = *end;
+    next->after_empty = *start == *end;
     return 1;
 }
 
@@ -222,47 +219,24 @@ static size_t backward(const char *text, size_t at, size_t points)
     return at;
 }
 
-/* 1 with the match in s->match, 0 or ERR_LIMIT. */
 static int search(const struct rules *r, struct rules_scratch *s, enum rule_kind kind, size_t index,
-                  const char *text, size_t length, size_t from, uint32_t options, struct err *e)
+                  const char *text, size_t length, size_t from, enum regex_how how, size_t *start,
+                  size_t *end, struct err *e)
 {
-    pcre2_set_match_limit(s->context, MATCH_LIMIT + MATCH_LIMIT_PER_BYTE * (uint32_t)length);
-    int found = pcre2_match(r->patterns[kind].codes[index], (PCRE2_SPTR)text, length, from,
-                            options | PCRE2_NO_UTF_CHECK, s->match, s->context);
-    if (found >= 0)
-        return 1;
-    if (found == PCRE2_ERROR_NOMATCH)
-        return 0;
-    PCRE2_UCHAR message[120] = "";
-    pcre2_get_error_message(found, message, sizeof message);
-    return err_set(e, ERR_LIMIT, "tokenizer: %s: %s on %zu bytes without a space", kind_names[kind],
-                   (const char *)message, length);
+    return regex_search(r->patterns[kind].codes[index], s->regex, kind_names[kind], text, length,
+                        from, how, start, end, e);
 }
 
-/* Compiles one text and adds it to the codes of its kind. Returns 0, PCRE2's code, or ERR_CONFIG
- * with the error set in both cases. */
-static int compile(struct pattern *p, const char *text, size_t length, bool caseless, struct err *e)
+/* Compiles one text and adds it to the codes of its kind. */
+static int compile(struct pattern *p, const char *text, size_t length, bool caseless,
+                   bool *too_large, struct err *e)
 {
-    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
-    int fault = 0;
-    PCRE2_SIZE where = 0;
+    struct regex *regex;
 
-    if (!context)
-        panic("out of memory for PCRE2");
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF); /* Python's only line end */
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, length,
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
-                                         (caseless ? PCRE2_CASELESS : 0),
-                                     &fault, &where, context);
-    pcre2_compile_context_free(context);
-    if (!code) {
-        PCRE2_UCHAR message[160] = "";
-        pcre2_get_error_message(fault, message, sizeof message);
-        err_set(e, ERR_CONFIG, "%s at byte %zu as rewritten", (const char *)message, where);
-        return fault;
-    }
+    if (regex_compile(text, length, caseless, &regex, too_large, e) < 0)
+        return e->code;
     p->codes = xrealloc(p->codes, (p->count + 1) * sizeof *p->codes);
-    p->codes[p->count++] = code;
+    p->codes[p->count++] = regex;
     return 0;
 }
 
@@ -272,86 +246,56 @@ static int compile_whole(struct rules *r, enum rule_kind kind, const char *text,
                          bool caseless, struct err *e)
 {
     struct pattern *p = &r->patterns[kind];
-    int fault = compile(p, text, length, caseless, e);
+    bool too_large;
+    int code = compile(p, text, length, caseless, &too_large, e);
 
-    if (fault != PCRE2_ERROR_PATTERN_TOO_LARGE ||
-        (kind != RULE_TOKEN_MATCH && kind != RULE_URL_MATCH))
-        return fault ? ERR_CONFIG : 0;
+    if (!too_large || (kind != RULE_TOKEN_MATCH && kind != RULE_URL_MATCH))
+        return code;
     for (size_t from = 0, end; from <= length; from = end + 1) {
         end = pattern_alternative_end(text, length, from);
-        if (compile(p, text + from, end - from, caseless, e) != 0)
-            return ERR_CONFIG;
+        if (compile(p, text + from, end - from, caseless, NULL, e) < 0)
+            return e->code;
     }
     return 0;
 }
 
-/* Where a suffix alternative goes that needs no regex of its own; false when it does. */
-static bool sort_out(struct rules *r, const char *alternative, size_t length, struct buf *singles)
+/* True for an alternative that is counted by hand. */
+static bool is_run(struct rules *r, const char *alternative, size_t length)
 {
     uint32_t code_point;
     size_t least;
     bool more;
 
-    if (!pattern_is_literal(alternative, length, &code_point, &least, &more))
-        return false;
-    if (!more && least == 1) {
-        buf_printf(singles, "\\x{%x}", (unsigned)code_point);
-        return true;
-    }
-    if (!more || code_point >= 0x80 || r->run_count == MAX_RUNS)
+    if (!pattern_is_literal(alternative, length, &code_point, &least, &more) || !more ||
+        code_point >= 0x80 || r->run_count == MAX_RUNS)
         return false;
     r->runs[r->run_count++] = (struct run){(char)code_point, least};
     return true;
 }
 
-/* The same pattern for search from its end: false when it is not of the kind. */
-static bool narrow_suffix(struct rules *r, const char *text, size_t length, struct buf *out)
-{
-    struct buf singles;
-    size_t window = 1;
-    bool narrow = true;
-
-    buf_init(&singles, MAX_PATTERN_BYTES);
-    for (size_t from = 0, end; from <= length && narrow; from = end + 1) {
-        end = pattern_alternative_end(text, length, from);
-        if (sort_out(r, text + from, end - from, &singles))
-            continue;
-        size_t longest = pattern_longest(text + from, end - from);
-        narrow = longest != SIZE_MAX && pattern_is_end_anchored(text + from, end - from);
-        window = longest > window ? longest : window;
-        buf_append(out, text + from, end - from);
-        buf_append_text(out, "|");
-    }
-    if (singles.length > 0)
-        buf_printf(out, "[%s]$", singles.bytes);
-    else if (out->length > 0)
-        out->bytes[--out->length] = 0; /* the last bar */
-    r->suffix_window = window + 1;     /* `$` also matches before a last line feed */
-    narrow = narrow && !buf_failed(out) && !buf_failed(&singles);
-    buf_fini(&singles);
-    return narrow;
-}
-
 /* A search for a suffix goes from left to right, though all that counts is at the end; done as
  * written, a long line of dashes costs its square. So where all alternatives end in `$`, the search
- * begins as late as the longest of them allows. The exception that spaCy has everywhere, two dots
- * or more, is counted by hand; the many single characters become one class. Neither moves a match:
- * the leftmost one wins, and all end in the same place. */
-static int compile_suffix(struct rules *r, const char *text, size_t length, bool caseless,
-                          struct err *e)
+ * begins as late as each of them allows (affix.c). The exception that spaCy has everywhere, two
+ * dots or more, is counted by hand. Neither moves a match: the leftmost one wins, and all end in
+ * the same place. */
+static int compile_suffix(struct rules *r, const char *text, size_t length, struct err *e)
 {
-    struct buf narrowed;
+    struct buf others;
     int code = 0;
 
-    buf_init(&narrowed, MAX_PATTERN_BYTES);
-    if (!caseless && narrow_suffix(r, text, length, &narrowed)) {
-        if (narrowed.length > 0)
-            code = compile_whole(r, RULE_SUFFIX, narrowed.bytes, narrowed.length, false, e);
-    } else {
-        r->run_count = 0;
-        r->suffix_window = SIZE_MAX;
-        code = compile_whole(r, RULE_SUFFIX, text, length, caseless, e);
+    buf_init(&others, MAX_PATTERN_BYTES);
+    for (size_t from = 0, end; from <= length; from = end + 1) {
+        end = pattern_alternative_end(text, length, from);
+        if (is_run(r, text + from, end - from))
+            continue;
+        buf_append_text(&others, others.length > 0 ? "|" : "");
+        buf_append(&others, text + from, end - from);
     }
-    buf_fini(&narrowed);
+    if (others.length > 0 && !buf_failed(&others))
+        code = affix_compile(EDGE_END, kind_names[RULE_SUFFIX], others.bytes, others.length,
+                             &r->suffix, e);
+    if (!r->suffix)
+        r->run_count = 0;
+    buf_fini(&others);
     return code;
 }
