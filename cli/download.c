@@ -182,10 +182,8 @@ static enum outcome judge(struct download *d, CURLcode code)
         return FAILED;
     if (code == CURLE_OK)
         return judge_status(d);
-    if (address_is_header_too_long(code)) {
-        err_set(&d->error, ERR_INPUT, ADDRESS_HEADER_TOO_LONG);
-        return FAILED;
-    }
+    if (address_is_header_too_long(code))
+        return err_set(&d->error, ERR_INPUT, ADDRESS_HEADER_TOO_LONG), FAILED;
     err_set(&d->error, ERR_INPUT, "%s", *d->curl_error ? d->curl_error : curl_easy_strerror(code));
     switch (code) {
     case CURLE_URL_MALFORMAT:
