@@ -196,6 +196,7 @@ int upload_main(int argc, char **argv, const struct conf *conf)
         .url = options.url,
         .key = *options.key ? options.key : NULL,
         .ca_file = options.ca_file,
+        .plain_key = options.plain_key,
         .in_flight = options.in_flight,
         .timeout_ms = options.timeout_ms,
         .salt = u.salt,

@@ -15,7 +15,7 @@
 #define DEFAULT_IN_FLIGHT 64
 #define DEFAULT_TIMEOUT_S 600
 
-enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT, CA_FILE };
+enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT, CA_FILE, PLAIN_KEY };
 
 static const struct option long_options[] = {
     {"url", required_argument, NULL, 'u'},
@@ -24,6 +24,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, TIMEOUT},
     {"again", no_argument, NULL, AGAIN},
     {"ca-file", required_argument, NULL, CA_FILE},
+    {"plain-key", no_argument, NULL, PLAIN_KEY},
     {"content-column", required_argument, NULL, CONTENT_COLUMN},
     {"publication-column", required_argument, NULL, PUBLICATION_COLUMN},
     {"no-header", no_argument, NULL, NO_HEADER},
@@ -56,6 +57,8 @@ static void print_help(FILE *to)
         "      --timeout S           give up when no row went through for so long (600)\n"
         "      --again               send rows again that were sent before\n"
         "      --ca-file FILE        certificates to trust in place of the system's\n"
+        "      --plain-key           send the API key to another machine over http:// too, where\n"
+        "                            everybody on the way can read it; never by a proxy\n"
         "      --content-column N    of CSV, counted from 0, whatever its name\n"
         "      --publication-column N\n"
         "      --no-header           the first record of CSV is an article; give both columns\n"
@@ -175,6 +178,9 @@ static int take(int option, struct upload_options *o, const char **key_file)
         return -1;
     case CA_FILE:
         o->ca_file = optarg;
+        return -1;
+    case PLAIN_KEY:
+        o->plain_key = true;
         return -1;
     case 'h':
         print_help(stdout);

@@ -16,6 +16,7 @@ struct upload_options {
     int in_flight;
     int64_t timeout_ms;
     bool again;
+    bool plain_key;
     const char *ca_file; /* NULL: the system's certificates */
     struct rows_options rows;
     char **files; /* part of argv */
