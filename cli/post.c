@@ -186,12 +186,7 @@ static void judge_answer(struct post *p, const struct post_target *to, struct po
 static void judge_failure(struct post *p, CURLcode code, struct post_result *out)
 {
     out->kind = ANSWER_LATER;
-    snprintf(out->text, sizeof out->text, "%s", *p->error ? p->error : curl_easy_strerror(code));
-    if (address_is_header_too_long(code)) {
-        out->kind = ANSWER_STRANGE;
-        snprintf(out->text, sizeof out->text, ADDRESS_HEADER_TOO_LONG);
-        return;
-    }
+    snprintf(out->text, sizeof out->text, "%s", address_curl_text(code, p->error));
     switch (code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -206,6 +201,8 @@ static void judge_failure(struct post *p, CURLcode code, struct post_result *out
         break;
     default:
         out->own_fault = true;
+        if (address_is_header_too_long(code))
+            out->kind = ANSWER_STRANGE;
     }
 }
 

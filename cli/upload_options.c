@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/console.h"
 #include "cli/csv.h"
 #include "cli/sender.h"
 
@@ -77,7 +78,7 @@ static int usage(const char *format, ...)
 
     fputs("newsmill upload: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    console_vprintf(stderr, format, args);
     va_end(args);
     fputs("\nTry: newsmill upload --help\n", stderr);
     return 64;
@@ -105,7 +106,7 @@ static int read_key(const char *file, struct upload_options *o)
     if (file) {
         f = fopen(file, "re");
         if (!f || (!fgets(text, sizeof text, f) && ferror(f))) {
-            fprintf(stderr, "newsmill upload: %s: %s\n", file, strerror(errno));
+            console_printf(stderr, "newsmill upload: %s: %s\n", file, strerror(errno));
             if (f)
                 fclose(f);
             return 1;
@@ -200,7 +201,7 @@ int upload_options_read(int argc, char **argv, const struct conf *conf, struct u
                                    .timeout_ms = DEFAULT_TIMEOUT_S * 1000,
                                    .rows = {.content_column = -1, .publication_column = -1}};
     default_url(conf, out);
-    while ((option = getopt_long(argc, argv, "u:k:n:h", long_options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "u:k:n:h", long_options, NULL)) != -1) {
         int code = take(option, out, &key_file);
         if (code >= 0)
             return code;

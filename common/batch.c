@@ -88,8 +88,7 @@ static int take_integer(struct parse *p, const cJSON *item, uint64_t least, uint
     double value = item && cJSON_IsNumber(item) ? item->valuedouble : -1;
 
     /* The comparisons come first: a double out of range may not be converted. */
-    if (!(value >= (double)least && value < (double)end) ||
-        (double)(uint64_t)value != value)
+    if (!(value >= (double)least && value < (double)end) || (double)(uint64_t)value != value)
         return err_set(p->e, ERR_INPUT, "batch: %s is not an integer from %" PRIu64 " to %" PRIu64,
                        field, least, end - 1);
     *out = (uint64_t)value;

@@ -170,8 +170,8 @@ static int explain(struct http_client *c, CURLcode code, const char *url,
     if (code == CURLE_WRITE_ERROR && buf_failed(&reply->body))
         return err_set(e, ERR_LIMIT, "an answer of more than %zu bytes", reply->body.max_bytes);
     if (is_header_too_long(code))
-        return err_set(e, ERR_AGAIN, "%.200s: a header of the answer is too long, or memory is short",
-                       url);
+        return err_set(e, ERR_AGAIN,
+                       "%.200s: a header of the answer is too long, or memory is short", url);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return err_set(e, ERR_AGAIN, "stopped while waiting for an answer");
     return err_set(e, ERR_AGAIN, "%s", text);

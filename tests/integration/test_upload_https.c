@@ -388,8 +388,8 @@ static void test_key_in_clear(void)
     /* Names of example are nowhere: without the proxy there is nobody to ask. */
     const char *const to_http[] = {"--url", "http://news.example", "--timeout", "1", NULL};
     const char *const to_https[] = {"--url", "https://news.example", "--timeout", "1", NULL};
-    const char *const asked[] = {"--url",     "http://news.example", "--plain-key",
-                                 "--timeout", "1",                   NULL};
+    const char *const asked[] = {"--url", "http://news.example", "--plain-key", "--timeout", "1",
+                                 NULL};
     upload_expect(to_http, 1, "refused: 400");
     CU_ASSERT(orders->requests > 0); /* there is no key to see */
     farm_set(&upload_farm, "API_KEY", "abcsecret");
