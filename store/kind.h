@@ -5,7 +5,8 @@
 #include "store.h"
 
 /* The functions are those of store.h, with a store that is this kind's own. NULL where a kind has
- * nothing to do: apply_many (one by one), pause_ms and writes (0), wal_bytes (-1). */
+ * nothing to do: apply_many (one by one), pause_ms and writes (0), wal_bytes (-1),
+ * key_path (false). */
 struct store_kind {
     const char *name; /* the setting's word */
     int mends;
@@ -18,6 +19,7 @@ struct store_kind {
     int64_t (*pause_ms)(struct store *s);
     uint64_t (*writes)(const struct store *s);
     int64_t (*wal_bytes)(const struct conf *conf);
+    bool (*key_path)(const struct conf *conf, char *path, size_t size);
     int (*publications)(struct store *s, int (*row)(void *, const struct store_publication *),
                         void *context, struct err *e);
     int (*frequencies)(struct store *s, const char *publication, const struct store_cursor *after,

@@ -73,6 +73,14 @@ int64_t store_wal_bytes(const struct conf *conf)
     return kind && kind->wal_bytes ? kind->wal_bytes(conf) : -1;
 }
 
+bool store_key_path(const struct conf *conf, char *path, size_t size)
+{
+    struct err ignored;
+    const struct store_kind *kind = find_kind(conf, &ignored);
+
+    return kind && kind->key_path && kind->key_path(conf, path, size);
+}
+
 int store_publications(struct store *s, int (*row)(void *, const struct store_publication *),
                        void *context, struct err *e)
 {

@@ -53,6 +53,10 @@ uint64_t store_writes(const struct store *s);
  * log grows as long as somebody reads one moment. Opens nothing. */
 int64_t store_wal_bytes(const struct conf *conf);
 
+/* The file with the secret by which the store of these settings is reached; false: there is none.
+ * Opens nothing. */
+bool store_key_path(const struct conf *conf, char *path, size_t size);
+
 struct store_publication {
     const char *key, *name;
     uint64_t articles;

@@ -125,6 +125,27 @@ static void test_several(void)
     upload_finish();
 }
 
+/* To libarchive they are the end of a tar, and all behind them is none of its business. */
+static void test_nuls(void)
+{
+    static const char rows[] = "content,publication\nabc,p\n";
+    char text[4096 + sizeof rows] = {0};
+
+    upload_begin();
+    farm_start_gateway(&upload_farm);
+    memcpy(text + 4096, rows, sizeof rows);
+    upload_write(text, sizeof text - 1);
+    upload_expect(NULL, 1, "rows.csv: begins with NULs, which no text and no archive does");
+    upload_write(text, 4096);
+    upload_expect(NULL, 1, "rows.csv: begins with NULs");
+    upload_write(text, 100);
+    upload_expect(NULL, 1, "rows.csv");
+    upload_write("", 0);
+    upload_expect(NULL, 0, "0 rows");
+    CU_ASSERT_EQUAL(upload_waiting(), 0);
+    upload_finish();
+}
+
 /* ESC, BEL, C1's CSI, a line of its own, a carriage return, the marks of both directions. */
 #define HOSTILE                                                                                    \
     "a\x1b]0;b\x07\xc2\x9b"                                                                        \
@@ -191,6 +212,7 @@ void suite_upload_inputs(void)
 {
     CU_pSuite suite = CU_add_suite("upload_inputs", NULL, NULL);
 
+    CU_add_test(suite, "a file that begins with NULs", test_nuls);
     CU_add_test(suite, "names that a terminal would act on", test_hostile_names);
     CU_add_test(suite, "compressed", test_compressed);
     CU_add_test(suite, "archives", test_archives);
