@@ -264,6 +264,39 @@ static void test_cloned_disk_of_the_moment(void)
     cli_finish();
 }
 
+static bool ends_for_anew(void *context)
+{
+    return proc_logged(context, "at_once=0 anew=1");
+}
+
+static bool ends_for_good(void *context)
+{
+    return proc_logged(context, "at_once=0 anew=0");
+}
+
+/* TERM while the children end for a new id: a stop, and the second one kills. */
+static void test_stopped_meanwhile(void)
+{
+    struct proc *first = &cli_farm.workers;
+    pid_t children[8];
+
+    begin();
+    clone_disk(true);
+    CU_ASSERT_EQUAL_FATAL(proc_children(first, children, 8), 3);
+    CU_ASSERT_EQUAL(kill(children[0], SIGSTOP), 0); /* it keeps the others waiting */
+    start_other();
+    CU_ASSERT(wait_until("the children to be ended", 20000, ends_for_anew, first));
+    CU_ASSERT_EQUAL(kill(first->pid, SIGTERM), 0);
+    CU_ASSERT(wait_until("the stop", 10000, ends_for_good, first));
+    CU_ASSERT_EQUAL(proc_stop(first, SIGTERM, 10000), 1);
+    CU_ASSERT_FALSE(proc_logged(first, "instance.in_use"));
+    push_articles(ARTICLES);
+    CU_ASSERT(farm_drained(&cli_farm, 40000));
+    CU_ASSERT_EQUAL(farm_articles(&cli_farm), pushed);
+    stop_other();
+    cli_finish();
+}
+
 /* Kills, starts right after them, and reloads are one family: nobody waits for a lease. */
 static void test_family(void)
 {
@@ -324,6 +357,7 @@ void suite_instance(void)
     CU_add_test(s, "a state directory copied while they are stopped", test_copied_while_stopped);
     CU_add_test(s, "a cloned disk", test_cloned_disk);
     CU_add_test(s, "a disk cloned this moment", test_cloned_disk_of_the_moment);
+    CU_add_test(s, "a stop while a new id is taken", test_stopped_meanwhile);
     CU_add_test(s, "kills, starts and reloads are one family", test_family);
     CU_add_test(s, "a file of an earlier version", test_old_file);
 }
