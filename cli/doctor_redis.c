@@ -298,6 +298,7 @@ static void check_all(struct doctor_report *report, struct rds *rds)
     check_clock(report, rds);
     check_holds(report, rds);
     check_default_user(report, rds);
+    doctor_instance(report, rds);
     doctor_rights(report, rds);
 }
 

@@ -23,6 +23,7 @@ void doctor_report(struct doctor_report *r, enum doctor_level level, const char 
 
 void doctor_redis(struct doctor_report *r); /* connects by itself */
 void doctor_rights(struct doctor_report *r, struct rds *rds);
+void doctor_instance(struct doctor_report *r, struct rds *rds);
 void doctor_local(struct doctor_report *r); /* model, store, keys, disks, huge pages */
 void doctor_addresses(struct doctor_report *r);
 

@@ -199,8 +199,9 @@ static int delete_hold(void *context, const char *key, const char *owner, long l
 
 static void delete_keys(struct trial *t)
 {
-    static const char *const names[] = {"articles", "articles:dead", "results",
-                                        "owners",   "stats",         "attempts"};
+    static const char *const names[] = {
+        "articles", "articles:dead",        "results", "owners", "stats",
+        "attempts", "living:workers:doctor"};
     struct err ignored;
 
     SEND(t, &ignored, "DISCARD"); /* where a transaction was left open, by one or the other */
@@ -226,6 +227,7 @@ static bool is_refusal(const char *text)
 static void check_moves(struct doctor_report *report, struct rds *rds)
 {
     struct trial t = {.conf = *report->conf, .rds = rds, .step = "setup"};
+    struct instance instance = {.id = "doctor", .tokens = "doctor"};
     struct queue *q = NULL;
     unsigned random = 0;
     struct err e;
@@ -237,7 +239,7 @@ static void check_moves(struct doctor_report *report, struct rds *rds)
     t.articles = redis_look_key(&t.conf, "articles");
     t.stats = redis_look_key(&t.conf, "stats");
     t.failed =
-        queue_new(&t.conf, QUEUE_ARTICLES, "doctor", 0, 1, &q, &e) < 0 || try_all(&t, q, &e) < 0;
+        queue_new(&t.conf, QUEUE_ARTICLES, &instance, 0, 1, &q, &e) < 0 || try_all(&t, q, &e) < 0;
     if (!t.failed)
         ADD(DOCTOR_OK, "redis.moves", "", "all scripts and transactions of the roles run");
     else

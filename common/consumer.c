@@ -229,6 +229,8 @@ int consumer_run(struct queue *q, const struct consumer_handler *h, struct slot 
             away = false;
             if (serve(&l, &e) == 0)
                 break;
+        } else if (e.code == ERR_IN_USE) {
+            return SLOTS_EXIT_IN_USE;
         }
         /* Doubt: what is in memory may or may not be settled, only Redis knows. Drop it; what was
          * not settled is still in the hold and comes back with the next enter. */

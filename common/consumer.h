@@ -37,7 +37,8 @@ struct consumer_handler {
                                 mark */
 };
 
-/* Runs until stop_asked() or the memory mark; returns the process's exit code. */
+/* Runs until stop_asked(), the memory mark, or another process lives under our instance id; returns
+ * the process's exit code. */
 int consumer_run(struct queue *q, const struct consumer_handler *h, struct slot *slot);
 
 #endif

@@ -1,16 +1,18 @@
 #!lua flags=allow-oom
 -- Gives back what earlier lives of this slot still hold and registers a new owner. Start, error and
 -- crash all come through here.
--- KEYS: source list, owners, stats, attempts.
+-- KEYS: source list, owners, stats, attempts, living token of the instance.
 -- ARGV: "role:instance:", slot, stride, slots, 1 to inherit (below), lease ms, stats field,
 --       owner and index of an item blamed for a crash ("" and 0: none), strikes that are too many,
 --       ms after which strikes expire, 1 where the item is to blame; 0: its process was killed, and
---       nobody knows why.
+--       nobody knows why; tokens of this start of the role and of those before it that are dead.
 -- A slot inherits the slot of the same place in the other generation, and slot 0 also the places at
 -- or beyond `slots`, which nobody on this machine serves any more. The index counts from the oldest.
 -- Returns {owner, items given back, the blamed item where it has too many strikes, its strikes, ms of
 -- TIME}: that item is in the new owner's hold and to be settled as dead. One that is not to blame
 -- goes to the left end of the list instead, behind all that wait.
+-- Returns false and touches nothing where the instance has another living token: its state directory
+-- was copied, and whoever lives by the other copy is not to be thrown out.
 -- An error in the middle undoes nothing: items move by LMOVE alone, the new owner is registered
 -- before it holds anything, and an old one is forgotten before it loses anything.
 local source, owners, stats, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -20,6 +22,12 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local returned, poison, strikes, field = 0, false, 0, nil
 local guilty = ARGV[12] == '1'
+
+local living = redis.call('GET', KEYS[5])
+if living and not (' ' .. ARGV[13] .. ' '):find(' ' .. living .. ' ', 1, true) then
+    return false
+end
+redis.call('SET', KEYS[5], ARGV[13]:match('%S+'), 'PX', ARGV[6])
 
 local earlier = redis.call('ZRANGE', owners, 0, -1)
 -- The epoch only ever grows, so a late command of an earlier life names an owner that is gone.

@@ -13,6 +13,7 @@ enum err_code {
     ERR_CONFIG = -3, /* settings or model: no retry can help, exit code 2 */
     ERR_FENCED = -4, /* Redis says that another process has taken over what we held */
     ERR_LIMIT = -5,  /* a stated ceiling would be passed */
+    ERR_IN_USE = -6, /* another living process has our instance id */
 };
 
 struct err {

@@ -31,7 +31,7 @@ struct generation {
     struct child *children;
     sigset_t mask;
     long oom_kills;
-    bool draining;
+    bool draining, wants_anew;
     int exit_code;
 };
 
@@ -144,6 +144,10 @@ static void end_well_or_not(struct generation *g, struct child *child, int statu
         g->exit_code = EXIT_NOT_RESPAWNED;
         return;
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SLOTS_EXIT_IN_USE) {
+        g->wants_anew = true;
+        return;
+    }
     if (handled > 0)
         backoff_reset(&child->backoff);
     else
@@ -170,7 +174,8 @@ bool generation_reap(struct generation *g, pid_t pid, int status)
         blame(g, child, pid, status);
         if (!g->draining)
             end_well_or_not(g, child, status);
-        else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        else if (!WIFEXITED(status) ||
+                 (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != SLOTS_EXIT_IN_USE))
             g->exit_code = 1;
         return true;
     }
@@ -263,6 +268,11 @@ bool generation_gave_up(const struct generation *g)
         if (g->children[i].gave_up)
             return true;
     return false;
+}
+
+bool generation_wants_anew(const struct generation *g)
+{
+    return g->wants_anew;
 }
 
 bool generation_hopeless(const struct generation *g)

@@ -29,11 +29,12 @@ void generation_signal(struct generation *g, int number); /* to every child */
 void generation_drain(struct generation *g);              /* TERM, and no respawn any more */
 void generation_disinherit(struct generation *g);         /* another generation lives now */
 
-bool generation_ready(const struct generation *g);    /* all children are */
-bool generation_gave_up(const struct generation *g);  /* a child exited with 2 */
-bool generation_hopeless(const struct generation *g); /* all did that serve items */
-bool generation_finished(const struct generation *g); /* it drains and no child lives */
-int generation_exit_code(const struct generation *g); /* 0 when all ended well */
+bool generation_ready(const struct generation *g);      /* all children are */
+bool generation_gave_up(const struct generation *g);    /* a child exited with 2 */
+bool generation_hopeless(const struct generation *g);   /* all did that serve items */
+bool generation_wants_anew(const struct generation *g); /* a child exited with 3 */
+bool generation_finished(const struct generation *g);   /* it drains and no child lives */
+int generation_exit_code(const struct generation *g);   /* 0 when all ended well */
 
 /* True if a child that serves made progress within `within_ms`, or waits to be started again. */
 bool generation_alive(const struct generation *g, int64_t within_ms);

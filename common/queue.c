@@ -41,9 +41,9 @@ struct queue {
     int timeout_ms;
     struct rds *rds; /* NULL between enters */
     char sha[SCRIPTS][41];
-    char *list, *dead, *results, *owners, *stats, *attempts; /* keys */
-    char *prefix;                                            /* "workers:<instance>:" */
-    char slot[12], slots[12], mark[24];
+    char *list, *dead, *results, *owners, *stats, *attempts, *living; /* keys */
+    char *prefix;                                                     /* "workers:<instance>:" */
+    char slot[12], slots[12], mark[24], tokens[INSTANCE_TOKENS_BYTES];
     char *owner, *hold; /* of this epoch; NULL between enters */
     bool held_back;     /* the last claim was refused by the mark */
     redisReply *claimed;
@@ -64,8 +64,8 @@ static char *join(const char *a, const char *b, const char *c)
     return text;
 }
 
-int queue_new(const struct conf *conf, enum queue_list list, const char *instance, int slot,
-              int slots, struct queue **out, struct err *e)
+int queue_new(const struct conf *conf, enum queue_list list, const struct instance *instance,
+              int slot, int slots, struct queue **out, struct err *e)
 {
     struct rds_address address;
 
@@ -82,9 +82,11 @@ int queue_new(const struct conf *conf, enum queue_list list, const char *instanc
     q->owners = join(conf->redis.queue, ":owners", "");
     q->stats = join(conf->redis.queue, ":stats", "");
     q->attempts = join(conf->redis.queue, ":attempts", "");
-    char *role = join(q->names->role, ":", instance);
+    char *role = join(q->names->role, ":", instance->id);
+    q->living = join(conf->redis.queue, ":living:", role);
     q->prefix = join(role, ":", "");
     free(role);
+    memcpy(q->tokens, instance->tokens, sizeof q->tokens);
     snprintf(q->slot, sizeof q->slot, "%d", slot);
     snprintf(q->slots, sizeof q->slots, "%d", slots);
     snprintf(q->mark, sizeof q->mark, "%lld",
@@ -116,18 +118,18 @@ void queue_free(struct queue *q)
     free(q->owners);
     free(q->stats);
     free(q->attempts);
+    free(q->living);
     free(q->prefix);
     free(q->items);
     free(q);
 }
 
 /* Runs a script. `argv` has two places in front for EVALSHA and the digits, a third for the number
- * of keys. */
+ * of keys. `lengths` may be NULL. */
 static int run(struct queue *q, enum script script, int keys, int argc, const char **argv,
-               const size_t *lengths, redisReply **reply, struct err *e)
+               size_t *lengths, redisReply **reply, struct err *e)
 {
     char key_count[12];
-    size_t all[20];
 
     if (!q->rds)
         return err_set(e, ERR_AGAIN, "connection: not entered");
@@ -135,15 +137,8 @@ static int run(struct queue *q, enum script script, int keys, int argc, const ch
     argv[0] = "EVALSHA";
     argv[1] = q->sha[script];
     argv[2] = key_count;
-    if (!lengths) {
-        for (int i = 0; i < argc; i++)
-            all[i] = strlen(argv[i]);
-        lengths = all;
-    } else {
-        size_t *front = (size_t *)(uintptr_t)lengths;
-        for (int i = 0; i < 3; i++)
-            front[i] = strlen(argv[i]);
-    }
+    for (int i = 0; i < 3 && lengths; i++)
+        lengths[i] = strlen(argv[i]);
     return rds_command(q->rds, argc, argv, lengths, 0, reply, e);
 }
 
@@ -171,6 +166,7 @@ int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
                           q->owners,
                           q->stats,
                           q->attempts,
+                          q->living,
                           q->prefix,
                           q->slot,
                           stride,
@@ -182,7 +178,8 @@ int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
                           index,
                           strikes,
                           STRIKES_MS,
-                          blamed && blame->unseen ? "0" : "1"};
+                          blamed && blame->unseen ? "0" : "1",
+                          q->tokens};
     redisReply *reply;
 
     if (poison)
@@ -190,8 +187,12 @@ int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
     snprintf(stride, sizeof stride, "%d", SLOTS_STRIDE);
     snprintf(strikes, sizeof strikes, "%d", QUEUE_STRIKES);
     snprintf(index, sizeof index, "%u", blamed ? blame->index : 0);
-    if (reconnect(q, e) < 0 || run(q, ENTER, 4, 19, argv, NULL, &reply, e) < 0)
+    if (reconnect(q, e) < 0 || run(q, ENTER, 5, 21, argv, NULL, &reply, e) < 0)
         return e->code;
+    if (reply->type == REDIS_REPLY_NIL) {
+        rds_free_reply(reply);
+        return err_set(e, ERR_IN_USE, "enter: another process lives as %s", q->prefix);
+    }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5 ||
         reply->element[0]->type != REDIS_REPLY_STRING) {
         rds_free_reply(reply);
@@ -354,24 +355,21 @@ int queue_leave(struct queue *q, struct err *e)
 int queue_renew(struct queue *q, const char *const *owners, int count, struct queue_state *state,
                 struct err *e)
 {
-    enum { FRONT = 9 };
+    enum { FRONT = 11 };
     redisReply *reply;
     char role[32];
 
     if (!q->rds && reconnect(q, e) < 0)
         return e->code;
     const char **argv = xcalloc((size_t)(FRONT + count), sizeof *argv);
-    size_t *lengths = xcalloc((size_t)(FRONT + count), sizeof *lengths);
-    const char *front[FRONT] = {"",       "",   "",       q->list,           q->owners,
-                                q->stats, role, LEASE_MS, q->names->returned};
+    const char *front[FRONT] = {"",       "",        "",   q->list,  q->owners,
+                                q->stats, q->living, role, LEASE_MS, q->names->returned,
+                                q->tokens};
     snprintf(role, sizeof role, "%s:", q->names->role);
-    for (int i = 0; i < FRONT + count; i++) {
+    for (int i = 0; i < FRONT + count; i++)
         argv[i] = i < FRONT ? front[i] : owners[i - FRONT];
-        lengths[i] = strlen(argv[i]);
-    }
-    int code = run(q, RENEW, 3, FRONT + count, argv, lengths, &reply, e);
+    int code = run(q, RENEW, 4, FRONT + count, argv, NULL, &reply, e);
     free(argv);
-    free(lengths);
     if (code < 0) {
         disconnect(q);
         return code;

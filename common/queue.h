@@ -14,6 +14,7 @@
 #include "buf.h"
 #include "conf.h"
 #include "err.h"
+#include "instance.h"
 
 enum queue_list { QUEUE_ARTICLES, QUEUE_RESULTS };
 
@@ -24,10 +25,10 @@ struct queue_item {
     size_t length;
 };
 
-/* Makes an owner slot; connects nothing. `instance` is this machine's id for the role, `slot` of
+/* Makes an owner slot; connects nothing. Of `instance` the id and the tokens are copied; `slot` of
  * `slots`. Returns 0 or ERR_CONFIG. */
-int queue_new(const struct conf *conf, enum queue_list list, const char *instance, int slot,
-              int slots, struct queue **out, struct err *e);
+int queue_new(const struct conf *conf, enum queue_list list, const struct instance *instance,
+              int slot, int slots, struct queue **out, struct err *e);
 void queue_free(struct queue *q); /* closes the connection; gives nothing back (enter does) */
 
 /* Whose crash an item is blamed for; see slots.h. */
@@ -49,7 +50,8 @@ struct queue_poison {
 /* Connects afresh, gives back whatever earlier lives of this slot still hold, and registers under a
  * new epoch. `inherits`: also what other slot numbers of this machine hold that nobody serves now
  * (see enter.lua); only right while no other process of ours serves the queue under another
- * generation. `blame` and `poison` may be NULL. Returns 0 or ERR_AGAIN. */
+ * generation. `blame` and `poison` may be NULL. Returns 0, ERR_AGAIN, or ERR_IN_USE: another
+ * process lives under the same instance id, nothing was touched. */
 int queue_enter(struct queue *q, bool inherits, const struct queue_blame *blame,
                 struct queue_poison *poison, struct err *e);
 
@@ -83,8 +85,8 @@ struct queue_state {
 };
 
 /* Renews the leases of `owners` (this machine's live slots) and gives back what owners of this role
- * hold whose lease has ended. For a queue that never enters: it connects by itself.
- * Returns 0 or ERR_AGAIN. */
+ * hold whose lease has ended; renews the instance's living token too, unless it is another's by
+ * now. For a queue that never enters: it connects by itself. Returns 0 or ERR_AGAIN. */
 int queue_renew(struct queue *q, const char *const *owners, int count, struct queue_state *state,
                 struct err *e);
 

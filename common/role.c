@@ -78,7 +78,7 @@ struct generation_context {
 struct running {
     const struct role *role;
     const struct conf_sources *sources;
-    char instance[17];
+    struct instance instance;
     int metrics_fd; /* of the janitors; -1: none */
 };
 
@@ -91,7 +91,7 @@ static int run_child(struct supervisor_job *job, struct slot *slot)
     struct role_child child = {
         .conf = &g->conf,
         .shared = g->shared,
-        .instance = running.instance,
+        .instance = &running.instance,
         .slot = slot,
         .slots = job->slots,
         .slot_count = job->count,
@@ -174,19 +174,55 @@ static void retire(void *context, struct supervisor_job *job)
     free(g);
 }
 
+/* Another living process has our instance id. */
+static int begin_anew(void *context)
+{
+    char old[INSTANCE_ID_BYTES];
+    struct err e;
+
+    (void)context;
+    memcpy(old, running.instance.id, sizeof old);
+    if (instance_renew(&running.instance, &e) < 0) {
+        log_error("instance.in_use", "old=%s reason=\"%s\"", old, e.text);
+        return -1;
+    }
+    log_warn(
+        "instance.in_use",
+        "old=%s new=%s advice=\"another process lives under the old id: the state directory or "
+        "its disk was copied. What the old id held is given back when its lease has ended\"",
+        old, running.instance.id);
+    return 0;
+}
+
+static int take_instance(const struct conf *conf, struct err *e)
+{
+    const char *role = running.role->name, *dir = conf->redis.state_dir;
+
+    if (instance_take(dir, role, &running.instance, e) < 0)
+        return e->code;
+    if (*running.instance.copied)
+        log_warn(
+            "instance.copied",
+            "file=\"%s/%s.instance\" old=%s new=%s advice=\"the file was made elsewhere: this "
+            "machine has taken a new id. What the old id held is given back when its lease has "
+            "ended\"",
+            dir, role, running.instance.copied, running.instance.id);
+    return 0;
+}
+
 /* Takes the settings. */
 static int run_role(struct conf *conf)
 {
     const struct role *role = running.role;
     struct generation_context *g = xcalloc(1, sizeof *g);
-    struct supervisor_hooks hooks = {.reload = reload, .stop = stop, .retire = retire};
+    struct supervisor_hooks hooks = {
+        .reload = reload, .stop = stop, .retire = retire, .anew = begin_anew};
     struct err e;
 
     g->conf = *conf;
     log_setup(role->name, conf->log.level, conf->log.format);
     if (role->setup(conf, NULL, &g->shared, &e) < 0 ||
-        (role->consumes &&
-         instance_take(conf->redis.state_dir, role->name, running.instance, &e) < 0)) {
+        (role->consumes && take_instance(conf, &e) < 0)) {
         log_error("setup.failed", "reason=\"%s\"", e.text);
         if (g->shared && role->teardown)
             role->teardown(g->shared);

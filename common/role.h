@@ -18,10 +18,10 @@
 /* What a child is given. All borrowed. */
 struct role_child {
     const struct conf *conf;
-    void *shared;             /* from setup */
-    const char *instance;     /* this machine's id for the role; "" for a role without a list */
-    struct slot *slot;        /* its own */
-    const struct slot *slots; /* of its generation, slot_count of them */
+    void *shared;                    /* from setup */
+    const struct instance *instance; /* empty for a role without a list */
+    struct slot *slot;               /* its own */
+    const struct slot *slots;        /* of its generation, slot_count of them */
     int slot_count;
     int metrics_fd; /* of the janitor; -1: none */
 };

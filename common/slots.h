@@ -15,6 +15,10 @@
 
 #define SLOTS_OWNER_BYTES 96
 
+/* A child's exit code when another process lives under our instance id: all children must end and
+ * begin anew under another one. */
+#define SLOTS_EXIT_IN_USE 3
+
 enum slot_counter { /* what one child counted since its supervisor started; see metrics.c */
                     SLOT_ITEMS,
                     SLOT_DEAD,

@@ -28,6 +28,7 @@ struct supervisor {
     bool reload_asked;
     int64_t next_deadline_ms;
     int stops;          /* TERM or INT so far */
+    bool anew;          /* no stop: the job begins once more when all children have ended */
     int64_t kill_at_ms; /* when stopping */
     int64_t watchdog_ms, status_at_ms;
     int exit_code;
@@ -105,10 +106,14 @@ static void begin_stop(struct supervisor *s, int number)
 {
     struct generation *all[] = {s->current, s->next, s->old};
 
+    if (number && s->anew) { /* now it is one, the first */
+        s->anew = false;
+        s->stops = 0;
+    }
     s->stops++;
-    if (s->stops == 1)
+    if (s->stops == 1 && !s->anew)
         notify_stopping();
-    log_info("stopping", "signal=%d at_once=%d", number, s->stops > 1);
+    log_info("stopping", "signal=%d at_once=%d anew=%d", number, s->stops > 1, s->anew);
     s->kill_at_ms = clock_ms() + STOP_TIMEOUT_MS;
     for (int i = 0; i < 3; i++)
         if (all[i] && s->stops == 1)
@@ -124,7 +129,7 @@ static void on_signal(struct supervisor *s, int number)
 {
     if (number == SIGTERM || number == SIGINT)
         begin_stop(s, number);
-    else if (number == SIGHUP && !s->stops)
+    else if (number == SIGHUP && (!s->stops || s->anew))
         s->reload_asked = true;
     else if (s->stops && clock_ms() >= s->kill_at_ms)
         begin_stop(s, 0); /* waited long enough: the second stop kills */
@@ -141,6 +146,23 @@ static void reap_all(struct supervisor *s)
             if (all[i] && generation_reap(all[i], pid, status))
                 break;
     }
+}
+
+/* All children have ended for it. Returns 0, or -1: that is the end. */
+static int begin_anew(struct supervisor *s)
+{
+    struct supervisor_job job = *generation_job(s->current);
+
+    s->anew = false;
+    if (s->hooks->anew(s->hooks->context) < 0) {
+        s->exit_code = 1;
+        return -1;
+    }
+    generation_free(s->current);
+    s->current = generation_new(&job, 0, true, &s->before);
+    s->base = s->stops = 0;
+    s->ready = false;
+    return 0;
 }
 
 /* Moves everything on; returns how long to wait for signals, -1: all is over. */
@@ -165,7 +187,13 @@ static int tick(struct supervisor *s)
         s->exit_code = generation_exit_code(s->current);
         begin_stop(s, 0);
     }
-    if (generation_finished(s->current) && !s->next && !s->old)
+    if (!s->stops &&
+        (generation_wants_anew(s->current) || (s->next && generation_wants_anew(s->next)))) {
+        s->reload_asked |= s->next != NULL; /* it comes after */
+        s->anew = true;
+        begin_stop(s, 0);
+    }
+    if (generation_finished(s->current) && !s->next && !s->old && (!s->anew || begin_anew(s) < 0))
         return -1;
     tell_systemd(s);
     if ((!s->ready || s->next) && !s->stops && due > clock_ms() + READY_TICK_MS)

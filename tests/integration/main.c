@@ -25,6 +25,7 @@ void suite_openapi(void);
 void suite_original(void);
 void suite_planted(void);
 void suite_orphans(void);
+void suite_instance(void);
 void suite_queue(void);
 void suite_metrics(void);
 void suite_ready(void);
@@ -74,6 +75,7 @@ static const struct test_suite suites[] = {
     {"model_check", suite_model_check},
     {"dead", suite_dead},
     {"orphans", suite_orphans},
+    {"instance", suite_instance},
     {"farm", suite_farm},
     {"faults", suite_faults},
     {"ways", suite_ways},

@@ -33,12 +33,22 @@ static int end(void)
     return 0;
 }
 
+/* All of one name are one family. */
+static int make(enum queue_list list, const char *id, int slot, int slots, struct queue **q)
+{
+    struct instance instance = {.tokens = "here"};
+    struct err e;
+
+    snprintf(instance.id, sizeof instance.id, "%s", id);
+    return queue_new(&conf, list, &instance, slot, slots, q, &e);
+}
+
 static struct queue *enter(enum queue_list list, const char *instance, int slot, int slots)
 {
     struct queue *q;
     struct err e;
 
-    CU_ASSERT_EQUAL_FATAL(queue_new(&conf, list, instance, slot, slots, &q, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(make(list, instance, slot, slots, &q), 0);
     CU_ASSERT_EQUAL_FATAL(queue_enter(q, true, NULL, NULL, &e), 0);
     return q;
 }
@@ -177,7 +187,7 @@ static void test_generations(void)
     push_items(4);
     struct queue *old = enter(QUEUE_ARTICLES, "here", 0, 1), *new;
     CU_ASSERT_EQUAL(queue_claim(old, 2, 1000, &items, &e), 2);
-    CU_ASSERT_EQUAL_FATAL(queue_new(&conf, QUEUE_ARTICLES, "here", SLOTS_STRIDE, 1, &new, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(make(QUEUE_ARTICLES, "here", SLOTS_STRIDE, 1, &new), 0);
     CU_ASSERT_EQUAL(queue_enter(new, false, NULL, NULL, &e), 0);
     CU_ASSERT_EQUAL(queue_claim(new, 1, 1000, &items, &e), 1);
     CU_ASSERT_EQUAL(held(), 3);
@@ -233,7 +243,7 @@ static void test_janitor(void)
     struct queue *theirs = enter(QUEUE_ARTICLES, "elsewhere", 0, 1);
     CU_ASSERT_EQUAL(queue_claim(mine, 1, 1000, &items, &e), 1);
     CU_ASSERT_EQUAL(queue_claim(theirs, 2, 1000, &items, &e), 2);
-    CU_ASSERT_EQUAL_FATAL(queue_new(&conf, QUEUE_ARTICLES, "here", 0, 1, &janitor, &e), 0);
+    CU_ASSERT_EQUAL_FATAL(make(QUEUE_ARTICLES, "here", 0, 1, &janitor), 0);
     const char *owners[] = {queue_owner(mine), "workers:gone:0:1"};
     CU_ASSERT_EQUAL(queue_renew(janitor, owners, 2, &state, &e), 0);
     CU_ASSERT_EQUAL(state.taken_over, 0);

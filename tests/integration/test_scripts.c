@@ -134,9 +134,9 @@ static bool run_enter(const char *script)
                     "redis.call('HSET', 'newsmill:attempts', redis.sha1hex('two'), '2:' .. "
                     "redis.call('TIME')[1] .. '000')"));
     return redis_int(&redis,
-                     "EVAL %s 4 newsmill:articles newsmill:owners newsmill:stats "
-                     "newsmill:attempts workers:here: 0 1024 1 1 15000 returned " OWNER
-                     " 1 3 604800000 1",
+                     "EVAL %s 5 newsmill:articles newsmill:owners newsmill:stats "
+                     "newsmill:attempts newsmill:living:workers:here workers:here: 0 1024 1 1 "
+                     "15000 returned " OWNER " 1 3 604800000 1 here",
                      script) >= 0;
 }
 
@@ -160,9 +160,9 @@ static bool run_enter_unseen(const char *script)
                     "redis.call('HSET', 'newsmill:attempts', 'kill:' .. redis.sha1hex('two'), "
                     "'2:' .. redis.call('TIME')[1] .. '000')"));
     return redis_int(&redis,
-                     "EVAL %s 4 newsmill:articles newsmill:owners newsmill:stats "
-                     "newsmill:attempts workers:here: 0 1024 1 1 15000 returned " OWNER
-                     " 1 3 604800000 0",
+                     "EVAL %s 5 newsmill:articles newsmill:owners newsmill:stats "
+                     "newsmill:attempts newsmill:living:workers:here workers:here: 0 1024 1 1 "
+                     "15000 returned " OWNER " 1 3 604800000 0 here",
                      script) >= 0;
 }
 
@@ -197,8 +197,8 @@ static void test_leave(void)
 static bool run_renew(const char *script)
 {
     return redis_int(&redis,
-                     "EVAL %s 3 newsmill:articles newsmill:owners newsmill:stats workers: 15000 "
-                     "returned",
+                     "EVAL %s 4 newsmill:articles newsmill:owners newsmill:stats "
+                     "newsmill:living:workers:here workers: 15000 returned here",
                      script) >= 0;
 }
 
@@ -232,6 +232,50 @@ static void test_sweep(void)
     free(script);
 }
 
+/* Enters with these tokens, blaming nobody; -1: refused. */
+static long long enter_with(const char *script, const char *tokens)
+{
+    return redis_int(&redis,
+                     "EVAL %s 5 newsmill:articles newsmill:owners newsmill:stats "
+                     "newsmill:attempts newsmill:living:workers:here workers:here: 0 1024 1 1 "
+                     "15000 returned nobody 0 3 604800000 1 %s",
+                     script, tokens);
+}
+
+/* Where another token of the instance lives, nothing is touched and nothing renewed. */
+static void test_enter_in_use(void)
+{
+    static const char *const strangers[] = {"elsewhere", "her", "here0", "be"};
+    char *script = script_cut_after("common/enter.lua", MOST_COMMAND * 2);
+    char *renew = script_cut_after("common/renew.lua", MOST_COMMAND * 2);
+
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        prepare();
+        free(redis_text(&redis, "SET newsmill:living:workers:here %s PX 60000", strangers[i]));
+        CU_ASSERT_EQUAL(enter_with(script, "here before"), -1);
+        CU_ASSERT_TRUE(is_registered());
+        CU_ASSERT_EQUAL(redis_int(&redis, "ZCARD newsmill:owners"), 1);
+        CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles:hold:" OWNER), 4);
+        CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 2);
+        CU_ASSERT_TRUE(run_renew(renew));
+        CU_ASSERT_TRUE(redis_int(&redis, "PTTL newsmill:living:workers:here") > 15000);
+    }
+    /* That of the predecessor is none, nor is our own. */
+    for (int i = 0; i < 2; i++) {
+        prepare();
+        free(redis_text(&redis, "SET newsmill:living:workers:here %s PX 60000",
+                        i ? "here" : "before"));
+        CU_ASSERT_EQUAL(enter_with(script, "here before"), 5);
+        CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 6);
+        char *living = redis_text(&redis, "GET newsmill:living:workers:here");
+        CU_ASSERT_STRING_EQUAL(living ? living : "", "here");
+        free(living);
+        CU_ASSERT_TRUE(redis_int(&redis, "PTTL newsmill:living:workers:here") <= 15000);
+    }
+    free(script);
+    free(renew);
+}
+
 /* What other programs wrote into the hash of strikes, or in its place, keeps nobody out. */
 static void test_spoilt_attempts(void)
 {
@@ -247,9 +291,9 @@ static void test_spoilt_attempts(void)
         prepare();
         redis_int(&redis, "EVAL %s 0", spoils[i]);
         CU_ASSERT_EQUAL(redis_int(&redis,
-                                  "EVAL %s 4 newsmill:articles newsmill:owners newsmill:stats "
-                                  "newsmill:attempts workers:here: 0 1024 1 1 15000 "
-                                  "returned " OWNER " 1 3 604800000 1",
+                                  "EVAL %s 5 newsmill:articles newsmill:owners newsmill:stats "
+                                  "newsmill:attempts newsmill:living:workers:here workers:here: 0 "
+                                  "1024 1 1 15000 returned " OWNER " 1 3 604800000 1 here",
                                   script),
                         5);
         CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 6);
@@ -259,9 +303,9 @@ static void test_spoilt_attempts(void)
     free(redis_text(&redis, "EVAL %s 0",
                     "redis.call('HSET', 'newsmill:attempts', redis.sha1hex('two'), 'x')"));
     CU_ASSERT_EQUAL(redis_int(&redis,
-                              "EVAL %s 4 newsmill:articles newsmill:owners newsmill:stats "
-                              "newsmill:attempts workers:here: 0 1024 1 1 15000 returned " OWNER
-                              " 1 3 604800000 1",
+                              "EVAL %s 5 newsmill:articles newsmill:owners newsmill:stats "
+                              "newsmill:attempts newsmill:living:workers:here workers:here: 0 1024 "
+                              "1 1 15000 returned " OWNER " 1 3 604800000 1 here",
                               script),
                     5);
     CU_ASSERT_EQUAL(redis_int(&redis, "LLEN newsmill:articles"), 6);
@@ -306,6 +350,7 @@ void suite_scripts(void)
 
     CU_add_test(s, "enter, cut after each command", test_enter);
     CU_add_test(s, "enter after unseen kills, cut after each command", test_enter_unseen);
+    CU_add_test(s, "enter, the instance lives elsewhere", test_enter_in_use);
     CU_add_test(s, "leave, cut after each command", test_leave);
     CU_add_test(s, "renew, cut after each command", test_renew);
     CU_add_test(s, "sweep, cut after each command; of registered owners nothing", test_sweep);

@@ -14,6 +14,7 @@ void suite_firestore_commit(void);
 void suite_firestore_ids(void);
 void suite_firestore_status(void);
 void suite_generation(void);
+void suite_instance(void);
 void suite_head(void);
 void suite_jwt(void);
 void suite_kernels(void);
@@ -60,6 +61,7 @@ static const struct test_suite suites[] = {
     {"firestore_ids", suite_firestore_ids},
     {"firestore_status", suite_firestore_status},
     {"generation", suite_generation},
+    {"instance", suite_instance},
     {"head", suite_head},
     {"jwt", suite_jwt},
     {"kernels", suite_kernels},
