@@ -84,3 +84,10 @@ bool address_is_header_too_long(int curl_code)
 #endif
     return curl_code == CURLE_OUT_OF_MEMORY;
 }
+
+const char *address_curl_text(int curl_code, const char *detail)
+{
+    if (address_is_header_too_long(curl_code))
+        return "a header of the answer is too long, or memory is short";
+    return *detail ? detail : curl_easy_strerror((CURLcode)curl_code);
+}

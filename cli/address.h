@@ -19,6 +19,8 @@ void address_fini(struct address *a);
 /* True for libcurl's codes of an answer with a header longer than it takes. To libcurl before 8.6
  * that is a lack of memory, which is not told apart. */
 bool address_is_header_too_long(int curl_code);
-#define ADDRESS_HEADER_TOO_LONG "a header of the answer is too long, or memory is short"
+
+/* What a failed transfer is said to have failed by; `detail` is its CURLOPT_ERRORBUFFER. */
+const char *address_curl_text(int curl_code, const char *detail);
 
 #endif

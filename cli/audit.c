@@ -78,13 +78,14 @@ static int64_t sum(const struct snapshot *s, const char *const *terms)
 static void print_terms(const struct snapshot *s, const char *const *terms)
 {
     for (size_t i = 0; terms[i]; i++)
-        printf("%s%s %" PRId64, i ? " + " : "", terms[i], value_of(s, terms[i]));
+        console_printf(stdout, "%s%s %" PRId64, i ? " + " : "", terms[i], value_of(s, terms[i]));
 }
 
 static void print_text(const struct snapshot *s, const struct audit_findings *f)
 {
     if (f->repaired)
-        printf("back %lld items were given back from holds without an owner\n", f->repaired);
+        console_printf(stdout, "back %lld items were given back from holds without an owner\n",
+                       f->repaired);
     for (size_t i = 0; i < EQUATIONS; i++) {
         int64_t left = sum(s, equations[i].left), right = sum(s, equations[i].right);
         fputs(left == right ? "ok   " : "BAD  ", stdout);
@@ -92,50 +93,52 @@ static void print_text(const struct snapshot *s, const struct audit_findings *f)
         fputs(left == right ? " = " : " is not ", stdout);
         print_terms(s, equations[i].right);
         if (left > right)
-            printf(": %" PRId64 " too few on the right", left - right);
+            console_printf(stdout, ": %" PRId64 " too few on the right", left - right);
         else if (left < right)
-            printf(": %" PRId64 " too many on the right", right - left);
-        printf("\n");
+            console_printf(stdout, ": %" PRId64 " too many on the right", right - left);
+        console_printf(stdout, "\n");
     }
     for (size_t i = 0; i < f->count && i < AUDIT_MAX_FINDINGS; i++) {
         fputs("BAD  ", stdout);
         console_print(stdout, f->texts[i], strlen(f->texts[i]));
-        printf("\n");
+        console_printf(stdout, "\n");
     }
     if (f->count > AUDIT_MAX_FINDINGS)
-        printf("BAD  and %zu findings more\n", f->count - AUDIT_MAX_FINDINGS);
+        console_printf(stdout, "BAD  and %zu findings more\n", f->count - AUDIT_MAX_FINDINGS);
     if (f->count == 0)
-        printf("ok   every hold has an owner, and each of %zu batches can be read%s\n",
-               f->batches_read,
-               f->batches_read >= AUDIT_MAX_BATCHES ? " (more wait that were not read)" : "");
+        console_printf(
+            stdout, "ok   every hold has an owner, and each of %zu batches can be read%s\n",
+            f->batches_read,
+            f->batches_read >= AUDIT_MAX_BATCHES ? " (more wait that were not read)" : "");
 }
 
 static void print_terms_json(const struct snapshot *s, const char *name, const char *const *terms)
 {
-    printf("\"%s\":{", name);
+    console_printf(stdout, "\"%s\":{", name);
     for (size_t i = 0; terms[i]; i++)
-        printf("%s\"%s\":%" PRId64, i ? "," : "", terms[i], value_of(s, terms[i]));
-    printf("}");
+        console_printf(stdout, "%s\"%s\":%" PRId64, i ? "," : "", terms[i], value_of(s, terms[i]));
+    console_printf(stdout, "}");
 }
 
 static void print_json(const struct snapshot *s, const struct audit_findings *f, bool ok)
 {
-    printf("{\"ok\":%s,\"at\":%" PRId64 ",\"repaired\":%lld,\"sums\":[", ok ? "true" : "false",
-           s->at_ms, f->repaired);
+    console_printf(stdout, "{\"ok\":%s,\"at\":%" PRId64 ",\"repaired\":%lld,\"sums\":[",
+                   ok ? "true" : "false", s->at_ms, f->repaired);
     for (size_t i = 0; i < EQUATIONS; i++) {
         int64_t left = sum(s, equations[i].left), right = sum(s, equations[i].right);
-        printf("%s{\"ok\":%s,", i ? "," : "", left == right ? "true" : "false");
+        console_printf(stdout, "%s{\"ok\":%s,", i ? "," : "", left == right ? "true" : "false");
         print_terms_json(s, "left", equations[i].left);
-        printf(",");
+        console_printf(stdout, ",");
         print_terms_json(s, "right", equations[i].right);
-        printf(",\"difference\":%" PRId64 "}", left - right);
+        console_printf(stdout, ",\"difference\":%" PRId64 "}", left - right);
     }
-    printf("],\"findings\":[");
+    console_printf(stdout, "],\"findings\":[");
     for (size_t i = 0; i < f->count && i < AUDIT_MAX_FINDINGS; i++) {
         fputs(i ? "," : "", stdout);
         console_print_json(stdout, f->texts[i], strlen(f->texts[i]));
     }
-    printf("],\"finding_count\":%zu,\"batches_read\":%zu}\n", f->count, f->batches_read);
+    console_printf(stdout, "],\"finding_count\":%zu,\"batches_read\":%zu}\n", f->count,
+                   f->batches_read);
 }
 
 static int audit(struct rds *r, const struct conf *conf, bool repair, bool json, struct err *e)
@@ -177,7 +180,7 @@ int audit_main(int argc, char **argv, const struct conf *conf)
     struct err e;
     int option;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);
             return 0;

@@ -38,7 +38,7 @@ static void print_restore_help(FILE *to)
 
 static int fail(const char *command, const char *text)
 {
-    fprintf(stderr, "newsmill %s: %s\n", command, text);
+    console_printf(stderr, "newsmill %s: %s\n", command, text);
     return 1;
 }
 
@@ -49,7 +49,7 @@ static const char *read_options(int argc, char **argv, const char *command,
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);
             *code = 0;
@@ -69,10 +69,12 @@ static void print_state(const char *name, const struct store_state *state)
     char text[CONSOLE_TEXT_BYTES];
 
     console_print(stdout, name, strlen(name));
-    printf(": %" PRIu64 " article%s", state->articles, state->articles == 1 ? "" : "s");
+    console_printf(stdout, ": %" PRIu64 " article%s", state->articles,
+                   state->articles == 1 ? "" : "s");
     if (state->last_ms)
-        printf(", the last batch counted at %s", console_time(state->last_ms, text));
-    printf("\n");
+        console_printf(stdout, ", the last batch counted at %s",
+                       console_time(state->last_ms, text));
+    console_printf(stdout, "\n");
 }
 
 int backup_main(int argc, char **argv, const struct conf *conf)
@@ -99,18 +101,21 @@ static void print_lost(const struct store_restored *r)
 
     if (!r->before.known) {
         if (*r->kept)
-            printf("the former file could not be read\n");
-        printf("lost: what was counted after %s\n", console_time(r->after.last_ms, text));
+            console_printf(stdout, "the former file could not be read\n");
+        console_printf(stdout, "lost: what was counted after %s\n",
+                       console_time(r->after.last_ms, text));
     } else if (r->before.articles >= r->after.articles) {
-        printf("lost: %" PRIu64 " articles in %" PRIu64 " batches that were counted since\n",
-               r->before.articles - r->after.articles, r->lost_batches);
+        console_printf(
+            stdout, "lost: %" PRIu64 " articles in %" PRIu64 " batches that were counted since\n",
+            r->before.articles - r->after.articles, r->lost_batches);
     } else {
-        printf("lost: %" PRIu64 " batches that the backup does not have\n", r->lost_batches);
+        console_printf(stdout, "lost: %" PRIu64 " batches that the backup does not have\n",
+                       r->lost_batches);
     }
     if (*r->kept) {
-        printf("the former file is kept: ");
+        console_printf(stdout, "the former file is kept: ");
         console_print(stdout, r->kept, strlen(r->kept));
-        printf("\n");
+        console_printf(stdout, "\n");
     }
 }
 
@@ -119,11 +124,13 @@ static void print_waiting(const struct snapshot *s)
     int64_t batches = s->waiting[SNAPSHOT_RESULTS] + s->held[SNAPSHOT_RESULTS];
     int64_t articles = s->waiting[SNAPSHOT_ARTICLES] + s->held[SNAPSHOT_ARTICLES];
 
-    printf("%" PRId64 " batches wait in Redis, and %" PRId64
-           " articles: each is counted once when the savers start\n",
-           batches, articles);
+    console_printf(stdout,
+                   "%" PRId64 " batches wait in Redis, and %" PRId64
+                   " articles: each is counted once when the savers start\n",
+                   batches, articles);
     if (s->held[SNAPSHOT_RESULTS])
-        printf("(of the lost ones too, should savers have died with some in hand)\n");
+        console_printf(stdout,
+                       "(of the lost ones too, should savers have died with some in hand)\n");
 }
 
 static int restore(const struct conf *conf, const char *path, const struct snapshot *s)

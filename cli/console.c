@@ -2,6 +2,7 @@
 #include "cli/console.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -68,6 +69,49 @@ static void print(FILE *to, const char *text, size_t length,
     buf_fini(&line);
 }
 
+void console_vprintf(FILE *to, const char *format, va_list args)
+{
+    size_t end = strlen(format), first = strspn(format, "\n"), last = 0;
+    char *text = NULL;
+    int length = vasprintf(&text, format, args);
+
+    if (length < 0)
+        panic("out of memory for a message");
+    while (end - last > first && format[end - 1 - last] == '\n')
+        last++;
+    fwrite(text, 1, first, to);
+    console_print(to, text + first, (size_t)length - first - last);
+    fwrite(text + (size_t)length - last, 1, last, to);
+    free(text);
+}
+
+void console_printf(FILE *to, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    console_vprintf(to, format, args);
+    va_end(args);
+}
+
+int console_getopt(int argc, char **argv, const char *letters, const struct option *options,
+                   int *index)
+{
+    opterr = 0;
+    int option = getopt_long(argc, argv, letters, options, index);
+    if (option != '?')
+        return option;
+    const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
+    const char *command = strcmp(name, "newsmill") == 0 ? "" : " ", *given = argv[optind - 1];
+    char letter[] = {'-', (char)optopt, 0};
+
+    if (optopt > 0 && optopt < 0x80 && strncmp(given, "--", 2) != 0)
+        given = letter;
+    console_printf(stderr, "newsmill%s%s: %s: no such option, or an argument too many or too few\n",
+                   command, *command ? name : "", given);
+    return option;
+}
+
 void console_print(FILE *to, const char *text, size_t length)
 {
     if (length)
@@ -92,12 +136,12 @@ int console_end(const char *command, int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    fprintf(stderr, "newsmill %s: stdout: %s\n", command, strerror(errno));
+    console_printf(stderr, "newsmill %s: stdout: %s\n", command, strerror(errno));
     return 1;
 }
 
 int console_usage(const char *command, const char *text)
 {
-    fprintf(stderr, "newsmill %s: %s. Try: newsmill %s --help\n", command, text, command);
+    console_printf(stderr, "newsmill %s: %s. Try: newsmill %s --help\n", command, text, command);
     return CONSOLE_EXIT_USAGE;
 }

@@ -2,6 +2,8 @@
 #ifndef NEWSMILL_CONSOLE_H
 #define NEWSMILL_CONSOLE_H
 
+#include <getopt.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +19,17 @@ const char *console_bytes(uint64_t bytes, char out[CONSOLE_TEXT_BYTES]);
 
 /* "2026-11-24T01:14:49Z" (RFC 3339) from milliseconds since 1970 */
 const char *console_time(int64_t ms, char out[CONSOLE_TEXT_BYTES]);
+
+/* In place of fprintf(), for all that is not a constant: what a terminal would act on becomes
+ * spaces, also the line feeds of an argument. Line feeds of the format stay where they begin or end
+ * it. */
+void console_printf(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void console_vprintf(FILE *to, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+/* In place of getopt_long(), whose own messages hold the option as it was given. */
+int console_getopt(int argc, char **argv, const char *letters, const struct option *options,
+                   int *index);
 
 /* Prints text from elsewhere as one line, without what a terminal would act on. */
 void console_print(FILE *to, const char *text, size_t length);

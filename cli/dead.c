@@ -32,25 +32,27 @@ static void list_entry(const struct reading *r, const struct dead_row *row,
     char time[CONSOLE_TEXT_BYTES], size[CONSOLE_TEXT_BYTES];
 
     if (r->options->json) {
-        printf("{\"list\":\"%s\",\"position\":%zu,\"id\":\"%s\",\"at\":%lld,\"attempts\":%u,"
-               "\"bytes\":%zu,\"reason\":",
-               r->list->name, row->position, entry->id, (long long)entry->at_ms, entry->attempts,
-               entry->readable ? entry->item_length : row->length);
+        console_printf(
+            stdout,
+            "{\"list\":\"%s\",\"position\":%zu,\"id\":\"%s\",\"at\":%lld,\"attempts\":%u,"
+            "\"bytes\":%zu,\"reason\":",
+            r->list->name, row->position, entry->id, (long long)entry->at_ms, entry->attempts,
+            entry->readable ? entry->item_length : row->length);
         const char *reason = entry->readable ? entry->reason : entry->fault;
         console_print_json(stdout, reason, strlen(reason));
-        printf("}\n");
+        console_printf(stdout, "}\n");
         return;
     }
     if (!entry->readable) {
-        printf("%6zu  %.*s  cannot be read: %s\n", row->position, SHORT_ID, entry->id,
-               entry->fault);
+        console_printf(stdout, "%6zu  %.*s  cannot be read: %s\n", row->position, SHORT_ID,
+                       entry->id, entry->fault);
         return;
     }
-    printf("%6zu  %.*s  %-20s  %2u tried  %10s  ", row->position, SHORT_ID, entry->id,
-           console_time(entry->at_ms, time), entry->attempts,
-           console_bytes(entry->item_length, size));
+    console_printf(stdout, "%6zu  %.*s  %-20s  %2u tried  %10s  ", row->position, SHORT_ID,
+                   entry->id, console_time(entry->at_ms, time), entry->attempts,
+                   console_bytes(entry->item_length, size));
     console_print(stdout, entry->reason, strlen(entry->reason));
-    printf("\n");
+    console_printf(stdout, "\n");
 }
 
 static int list_chunk(void *context, const struct dead_row *rows, size_t count, struct err *e)
@@ -76,11 +78,11 @@ static int list(struct dead_list *l, struct dead_options *o, struct err *e)
     if (dead_list_count(l, &total, e) < 0)
         return e->code;
     if (!o->json)
-        printf("%s: %zu dead\n", l->name, total);
+        console_printf(stdout, "%s: %zu dead\n", l->name, total);
     if (dead_list_walk(l, false, o->number, list_chunk, &r, e) < 0)
         return e->code;
     if (!o->json && total > r.written)
-        printf("        and %zu older: -n 0 lists all\n", total - r.written);
+        console_printf(stdout, "        and %zu older: -n 0 lists all\n", total - r.written);
     return 0;
 }
 
@@ -96,20 +98,24 @@ static void show_entry(const struct reading *r, const struct dead_row *row,
         dead_entry_print_json(stdout, entry, r->list->name, row->bytes, row->length);
         return;
     }
-    printf("%sid        %s\nlist      %s, position %zu\n", r->written ? "\n" : "", entry->id,
-           r->list->name, row->position);
+    fputs(r->written ? "\n" : "", stdout);
+    console_printf(stdout, "id        %s\n", entry->id);
+    console_printf(stdout, "list      %s, position %zu\n", r->list->name, row->position);
     if (!entry->readable) {
-        printf("fault     the entry cannot be read: %s\nentry     ", entry->fault);
+        console_printf(stdout, "fault     the entry cannot be read: %s\n", entry->fault);
+        fputs("entry     ", stdout);
         console_print(stdout, row->bytes, row->length);
-        printf("\n");
+        console_printf(stdout, "\n");
         return;
     }
-    printf("at        %s\nattempts  %u\nreason    ", console_time(entry->at_ms, time),
-           entry->attempts);
+    console_printf(stdout, "at        %s\n", console_time(entry->at_ms, time));
+    console_printf(stdout, "attempts  %u\n", entry->attempts);
+    fputs("reason    ", stdout);
     console_print(stdout, entry->reason, strlen(entry->reason));
-    printf("\nbytes     %zu\nitem      ", entry->item_length);
+    console_printf(stdout, "\nbytes     %zu\n", entry->item_length);
+    fputs("item      ", stdout);
     console_print(stdout, entry->item, entry->item_length);
-    printf("\n");
+    console_printf(stdout, "\n");
 }
 
 static int show_chunk(void *context, const struct dead_row *rows, size_t count, struct err *e)
@@ -162,7 +168,7 @@ static FILE *open_new(const char *path)
     FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (!to)
-        fprintf(stderr, "newsmill dead: %s: %s\n", path, strerror(errno));
+        console_printf(stderr, "newsmill dead: %s: %s\n", path, strerror(errno));
     return to;
 }
 
@@ -184,12 +190,12 @@ static int export_lists(struct dead_list *lists, size_t count, struct dead_optio
     if (!to_stdout)
         fclose(r.to);
     if (code == 0)
-        fprintf(stderr, "%zu entries written to %s\n", r.written, o->file);
+        console_printf(stderr, "%zu entries written to %s\n", r.written, o->file);
     else if (!to_stdout)
         unlink(o->file);
     if (code != ERR_INPUT)
         return code;
-    fprintf(stderr, "newsmill dead: %s: %s\n", o->file, e->text);
+    console_printf(stderr, "newsmill dead: %s: %s\n", o->file, e->text);
     return 1;
 }
 

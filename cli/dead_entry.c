@@ -136,21 +136,22 @@ static void print_base64(FILE *to, const char *bytes, size_t length)
     char *text = xmalloc(4 * (length / 3 + 1) + 1);
 
     EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)bytes, (int)length);
-    fprintf(to, "\"%s\"", text);
+    console_printf(to, "\"%s\"", text);
     free(text);
 }
 
 void dead_entry_print_json(FILE *to, const struct dead_entry *d, const char *list,
                            const char *bytes, size_t length)
 {
-    fprintf(to, "{\"list\":\"%s\",\"id\":\"%s\"", list, d->id);
+    console_printf(to, "{\"list\":\"%s\",\"id\":\"%s\"", list, d->id);
     if (!d->readable) {
-        fprintf(to, ",\"entry_base64\":");
+        console_printf(to, ",\"entry_base64\":");
         print_base64(to, bytes, length);
     } else {
-        fprintf(to, ",\"at\":%" PRId64 ",\"reason\":", d->at_ms);
+        console_printf(to, ",\"at\":%" PRId64 ",\"reason\":", d->at_ms);
         console_print_json(to, d->reason, strlen(d->reason));
-        fprintf(to, ",\"attempts\":%u,\"%s\":", d->attempts, d->is_base64 ? "item_base64" : "item");
+        console_printf(to, ",\"attempts\":%u,\"%s\":", d->attempts,
+                       d->is_base64 ? "item_base64" : "item");
         if (d->is_base64)
             print_base64(to, d->item, d->item_length);
         else

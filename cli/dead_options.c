@@ -70,7 +70,7 @@ static int read_options(int argc, char **argv, struct dead_options *out)
                                             {NULL, 0, NULL, 0}};
     int option, code = -1;
 
-    while (code < 0 && (option = getopt_long(argc, argv, "n:h", options, NULL)) != -1) {
+    while (code < 0 && (option = console_getopt(argc, argv, "n:h", options, NULL)) != -1) {
         switch (option) {
         case 'n':
             code = read_number(optarg, &out->number);
@@ -186,8 +186,8 @@ size_t dead_options_missed(const struct dead_options *o)
     for (size_t i = 0; i < o->selector_count; i++) {
         if (o->selectors[i].hits)
             continue;
-        fprintf(stderr, "newsmill dead: no dead entry %s in %s\n", o->selectors[i].word,
-                o->list ? o->list : "articles");
+        console_printf(stderr, "newsmill dead: no dead entry %s in %s\n", o->selectors[i].word,
+                       o->list ? o->list : "articles");
         missed++;
     }
     return missed;

@@ -23,15 +23,16 @@ struct take {
 static void tell(const struct take *t, const char *id, const char *outcome, const char *why)
 {
     if (t->options->json) {
-        printf("{\"list\":\"%s\",\"id\":\"%s\",\"outcome\":\"%s\"", t->list->name, id, outcome);
+        console_printf(stdout, "{\"list\":\"%s\",\"id\":\"%s\",\"outcome\":\"%s\"", t->list->name,
+                       id, outcome);
         if (*why) {
-            printf(",\"why\":");
+            console_printf(stdout, ",\"why\":");
             console_print_json(stdout, why, strlen(why));
         }
-        printf("}\n");
+        console_printf(stdout, "}\n");
         return;
     }
-    printf("%.*s  %s%s%s\n", SHORT_ID, id, outcome, *why ? ": " : "", why);
+    console_printf(stdout, "%.*s  %s%s%s\n", SHORT_ID, id, outcome, *why ? ": " : "", why);
 }
 
 /* What goes back to the list: the item as received, but an old batch under a new date into
@@ -113,12 +114,12 @@ int dead_take(struct dead_list *l, struct dead_options *o, struct err *e)
     if (redis_look_time(l->rds, &t.now_ms, e) < 0 ||
         dead_list_walk(l, true, 0, take_chunk, &t, e) < 0) {
         if (t.done)
-            fprintf(stderr, "newsmill dead: after %zu were done:\n", t.done);
+            console_printf(stderr, "newsmill dead: after %zu were done:\n", t.done);
         return e->code;
     }
     size_t missed = dead_options_missed(o);
     if (!o->json)
-        printf("%s: %zu %s, %zu refused, %zu gone before\n", l->name, t.done,
-               o->verb == DEAD_PURGE ? "forgotten" : "put back", t.refused, t.gone);
+        console_printf(stdout, "%s: %zu %s, %zu refused, %zu gone before\n", l->name, t.done,
+                       o->verb == DEAD_PURGE ? "forgotten" : "put back", t.refused, t.gone);
     return missed || t.refused || (t.gone && !o->all) ? 1 : 0;
 }

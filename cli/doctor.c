@@ -40,18 +40,19 @@ void doctor_report(struct doctor_report *r, enum doctor_level level, const char 
     va_end(args);
     r->counts[level]++;
     if (r->json) {
-        printf("{\"level\":\"%s\",\"check\":\"%s\",\"found\":", names[level], check);
+        console_printf(stdout, "{\"level\":\"%s\",\"check\":\"%s\",\"found\":", names[level],
+                       check);
         console_print_json(stdout, found, strlen(found));
-        printf(",\"advice\":");
+        console_printf(stdout, ",\"advice\":");
         console_print_json(stdout, advice, strlen(advice));
-        printf("}\n");
+        console_printf(stdout, "}\n");
         return;
     }
-    printf("%-4s  %-18s  ", names[level], check);
+    console_printf(stdout, "%-4s  %-18s  ", names[level], check);
     console_print(stdout, found, strlen(found));
     if (*advice)
-        printf("\n%-4s  %-18s  -> %s", "", "", advice);
-    printf("\n");
+        console_printf(stdout, "\n%-4s  %-18s  -> %s", "", "", advice);
+    console_printf(stdout, "\n");
 }
 
 int doctor_main(int argc, char **argv, const struct conf *conf)
@@ -61,7 +62,7 @@ int doctor_main(int argc, char **argv, const struct conf *conf)
     struct doctor_report report = {.conf = conf};
     int option;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);
             return 0;
@@ -76,7 +77,7 @@ int doctor_main(int argc, char **argv, const struct conf *conf)
     doctor_local(&report);
     doctor_addresses(&report);
     if (!report.json)
-        printf("%zu ok, %zu to think about, %zu bad\n", report.counts[DOCTOR_OK],
-               report.counts[DOCTOR_WARN], report.counts[DOCTOR_BAD]);
+        console_printf(stdout, "%zu ok, %zu to think about, %zu bad\n", report.counts[DOCTOR_OK],
+                       report.counts[DOCTOR_WARN], report.counts[DOCTOR_BAD]);
     return console_end(COMMAND, report.counts[DOCTOR_BAD] ? 1 : 0);
 }

@@ -104,6 +104,22 @@ static void check_wal(struct doctor_report *report)
             console_bytes((uint64_t)bytes, text));
 }
 
+/* A key of a service account is all that it takes to act as it. Its group may read it: that is how
+ * root gives it to the user of the savers. */
+static void check_store_key(struct doctor_report *report)
+{
+    char path[PATH_MAX];
+    struct stat info;
+
+    if (!store_key_path(report->conf, path, sizeof path) || stat(path, &info) < 0)
+        return; /* check_store() says what is missing */
+    bool is_open = info.st_mode & (S_IWGRP | S_IROTH | S_IWOTH);
+    ADD(is_open ? DOCTOR_BAD : DOCTOR_OK, "store.key",
+        is_open ? "chmod 640, or 600: whoever reads it can act as that account; make a new one"
+                : "",
+        "%s has mode %03o", path, (unsigned)info.st_mode & 0777);
+}
+
 static void check_store(struct doctor_report *report)
 {
     const struct conf *conf = report->conf;
@@ -221,6 +237,7 @@ void doctor_local(struct doctor_report *report)
     check_huge_pages(report);
     check_model(report);
     check_directory(report, "state.disk", report->conf->redis.state_dir, 1);
+    check_store_key(report);
     check_store(report);
     check_keys(report);
 }

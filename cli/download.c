@@ -182,9 +182,7 @@ static enum outcome judge(struct download *d, CURLcode code)
         return FAILED;
     if (code == CURLE_OK)
         return judge_status(d);
-    if (address_is_header_too_long(code))
-        return err_set(&d->error, ERR_INPUT, ADDRESS_HEADER_TOO_LONG), FAILED;
-    err_set(&d->error, ERR_INPUT, "%s", *d->curl_error ? d->curl_error : curl_easy_strerror(code));
+    err_set(&d->error, ERR_INPUT, "%s", address_curl_text(code, d->curl_error));
     switch (code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: /* a redirect to http:// */
@@ -195,7 +193,7 @@ static enum outcome judge(struct download *d, CURLcode code)
     case CURLE_COULDNT_RESOLVE_HOST:
         return once_given(d->once) > 0 ? AGAIN : FAILED;
     default:
-        return AGAIN;
+        return address_is_header_too_long(code) ? FAILED : AGAIN;
     }
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/console.h"
 #include "cli/input.h"
 #include "cli/printable.h"
 #include "common/buf.h"
@@ -59,7 +60,7 @@ static int print_help(FILE *to)
 
 static int usage(const char *text, const char *what)
 {
-    fprintf(stderr, "newsmill entities: %s%s. Try: newsmill entities --help\n", text, what);
+    console_printf(stderr, "newsmill entities: %s%s. Try: newsmill entities --help\n", text, what);
     return 64;
 }
 
@@ -73,7 +74,7 @@ static int parse_options(int argc, char **argv, struct options *o)
     };
     int option;
 
-    while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "h", known, NULL)) != -1) {
         switch (option) {
         case 'n':
             o->ndjson = true;
@@ -115,7 +116,7 @@ static int work(struct run *r)
     if (fflush(stdout) != 0 || ferror(stdout))
         rc = err_set(&e, ERR_INPUT, "standard output: %s", strerror(errno));
     if (rc < 0)
-        fprintf(stderr, "newsmill entities: %s\n", e.text);
+        console_printf(stderr, "newsmill entities: %s\n", e.text);
     return rc < 0 || r->failed;
 }
 
@@ -129,7 +130,7 @@ int entities_main(int argc, char **argv, const struct conf *conf)
     if (code >= 0)
         return code;
     if (ner_model_open(options.model, &r.model, &e) < 0) {
-        fprintf(stderr, "newsmill entities: %s\n", e.text);
+        console_printf(stderr, "newsmill entities: %s\n", e.text);
         return 2;
     }
     r.ner = ner_new(r.model);
@@ -149,7 +150,7 @@ static void put_string(struct run *r, const char *bytes, size_t length)
 {
     buf_clear(&r->out);
     if (json_append_string(&r->out, bytes, length) == 0)
-        fwrite(r->out.bytes, 1, r->out.length, stdout);
+        fwrite(r->out.bytes, 1, r->out.length, stdout); /* lint: JSON */
     else
         fputs("\"\"", stdout);
 }
@@ -164,13 +165,14 @@ static void put_json(struct run *r, const char *text, const struct ner_doc *doc)
         put_string(r, text + entity->start_byte, entity->end_byte - entity->start_byte);
         fputs(",\"label\":", stdout);
         put_string(r, label, strlen(label));
-        printf(",\"start\":%u,\"end\":%u}", entity->start, entity->end);
+        console_printf(stdout, ",\"start\":%u,\"end\":%u}", entity->start, entity->end);
     }
     putchar(']');
     if (r->options->tokens) {
         fputs(",\"tokens\":[", stdout);
         for (size_t i = 0; i < doc->token_count; i++)
-            printf("%s[%u,%u]", i ? "," : "", doc->tokens[i].start, doc->tokens[i].end);
+            console_printf(stdout, "%s[%u,%u]", i ? "," : "", doc->tokens[i].start,
+                           doc->tokens[i].end);
         putchar(']');
     }
     puts("}");
@@ -186,8 +188,8 @@ static void put_table(struct run *r, const char *text, const struct ner_doc *doc
         const struct ner_entity *entity = &doc->entities[i];
         buf_clear(&r->out);
         printable_append(&r->out, text + entity->start_byte, entity->end_byte - entity->start_byte);
-        printf("%8u %8u  %-12s %s\n", entity->start, entity->end,
-               ner_model_label(r->model, entity->label), r->out.bytes ? r->out.bytes : "");
+        console_printf(stdout, "%8u %8u  %-12s %s\n", entity->start, entity->end,
+                       ner_model_label(r->model, entity->label), r->out.bytes ? r->out.bytes : "");
     }
 }
 
@@ -198,7 +200,7 @@ static void put_error(struct run *r, const char *where, uint64_t line, const cha
 
     if (line)
         snprintf(place, sizeof place, ":%llu", (unsigned long long)line);
-    fprintf(stderr, "newsmill entities: %s%s: %s\n", where, place, text);
+    console_printf(stderr, "newsmill entities: %s%s: %s\n", where, place, text);
     if (!r->options->for_people) {
         fputs("{\"error\":", stdout);
         put_string(r, text, strlen(text));

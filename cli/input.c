@@ -27,7 +27,7 @@ struct input {
     char *path;
     struct buf name;
     struct buf head; /* the start of a file inside, until it is long enough to hold a mark */
-    bool at_start, gave_up, is_archive;
+    bool at_start, gave_up, is_archive, has_entry;
     struct err broken; /* why a download ended early; code 0: it did not */
     uint64_t bytes_out;
     char block[BLOCK_BYTES];
@@ -167,6 +167,16 @@ static bool is_wanted(struct archive_entry *entry, const char *name)
            (slash ? slash[1] : name[0]) != '.';
 }
 
+/* Two records of NULs are the end of a tar. Where they are its start too, the file is more likely
+ * one whose beginning was lost, in a crash of its machine or a broken copy. */
+static int check_empty(struct input *in, struct err *e)
+{
+    if ((archive_format(in->archive) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_TAR)
+        return 0;
+    return err_set(e, ERR_INPUT, "%s: begins with NULs, which no text and no archive does",
+                   in->path);
+}
+
 int input_next(struct input *in, struct err *e)
 {
     struct archive_entry *entry;
@@ -174,9 +184,10 @@ int input_next(struct input *in, struct err *e)
     for (;;) {
         int code = archive_read_next_header(in->archive, &entry);
         if (code == ARCHIVE_EOF)
-            return 0;
+            return in->has_entry ? 0 : check_empty(in, e);
         if (code < ARCHIVE_WARN)
             return fail(in, e);
+        in->has_entry = true;
         buf_clear(&in->name);
         buf_append_text(&in->name, in->path);
         in->at_start = true;

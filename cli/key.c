@@ -25,7 +25,8 @@ struct request {
 
 static void print_help(FILE *to)
 {
-    fputs(
+    console_printf(
+        to, "%s",
         "usage: newsmill key new NAME [--file FILE] [--json]\n"
         "       newsmill key add NAME --from-file F [--file FILE] [--json]\n"
         "       newsmill key list [--file FILE] [--json]\n"
@@ -39,8 +40,7 @@ static void print_help(FILE *to)
         "  --file FILE    file of hashes (setting gateway.keys_file, else " DEFAULT_FILE ")\n"
         "  --from-file F  where the existing key is\n"
         "  --json         one object a line\n"
-        "  -h, --help     this text\n",
-        to);
+        "  -h, --help     this text\n");
 }
 
 static int usage(const char *text)
@@ -50,14 +50,14 @@ static int usage(const char *text)
 
 static int fail(const char *text)
 {
-    fprintf(stderr, "newsmill key: %s\n", text);
+    console_printf(stderr, "newsmill key: %s\n", text);
     return 1;
 }
 
 static int make_directory(const char *file)
 {
     if (strcmp(file, DEFAULT_FILE) == 0 && mkdir("var", 0755) < 0 && errno != EEXIST) {
-        fprintf(stderr, "newsmill key: var: %s\n", strerror(errno));
+        console_printf(stderr, "newsmill key: var: %s\n", strerror(errno));
         return 1;
     }
     return 0;
@@ -66,22 +66,24 @@ static int make_directory(const char *file)
 static void tell_added(const struct request *r, const char *name)
 {
     if (strcmp(r->conf->gateway.keys_file, r->file) == 0)
-        fprintf(stderr, "%s: %s added. The gateway takes it within a second.\n", r->file, name);
+        console_printf(stderr, "%s: %s added. The gateway takes it within a second.\n", r->file,
+                       name);
     else
-        fprintf(stderr,
-                "%s: %s added. The gateway asks for keys once it is started with the setting\n"
-                "    gateway { keys_file = \"%s\" }\n",
-                r->file, name, r->file);
+        console_printf(
+            stderr,
+            "%s: %s added. The gateway asks for keys once it is started with the setting\n"
+            "    gateway { keys_file = \"%s\" }\n",
+            r->file, name, r->file);
 }
 
 /* {"name":…,"file":…} and the key, where there is one to tell. */
 static void print_json(const struct request *r, const char *name, const char *key)
 {
-    printf("{\"name\":\"%s\",\"file\":", name);
+    console_printf(stdout, "{\"name\":\"%s\",\"file\":", name);
     console_print_json(stdout, r->file, strlen(r->file));
     if (key)
-        printf(",\"key\":\"%s\"", key);
-    printf("}\n");
+        console_printf(stdout, ",\"key\":\"%s\"", key);
+    console_printf(stdout, "}\n");
 }
 
 static int make(const struct request *r, const char *name)
@@ -96,10 +98,10 @@ static int make(const struct request *r, const char *name)
     if (r->json)
         print_json(r, name, key);
     else
-        printf("%s\n", key);
+        console_printf(stdout, "%s\n", key);
     explicit_bzero(key, sizeof key);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "newsmill key: the key cannot be printed: %s\n", strerror(errno));
+        console_printf(stderr, "newsmill key: the key cannot be printed: %s\n", strerror(errno));
         return 1;
     }
     tell_added(r, name);
@@ -113,7 +115,7 @@ static int read_key(const char *path, char *key, size_t size, size_t *length)
     FILE *file = is_stdin ? stdin : fopen(path, "re");
 
     if (!file) {
-        fprintf(stderr, "newsmill key: %s: %s\n", path, strerror(errno));
+        console_printf(stderr, "newsmill key: %s: %s\n", path, strerror(errno));
         return 1;
     }
     setvbuf(file, NULL, _IONBF, 0); /* no copy of the key is left in a buffer */
@@ -147,7 +149,8 @@ static int add(const struct request *r, const char *name)
     if (code)
         return code;
     if (length < KEYS_SHORT_LENGTH)
-        fprintf(stderr, "warning: %s has %zu characters only: it may be guessed\n", name, length);
+        console_printf(stderr, "warning: %s has %zu characters only: it may be guessed\n", name,
+                       length);
     if (r->json)
         print_json(r, name, NULL);
     tell_added(r, name);
@@ -163,16 +166,17 @@ static void print_entry(const struct request *r, const struct keys_entry *entry)
     if (!never)
         console_time(entry->expires_s * 1000, text);
     if (!r->json) {
-        printf("%-24s  %.*s  %s%s\n", entry->name, SHORT_HASH, entry->hash, text,
-               expired ? "  has ended" : "");
+        console_printf(stdout, "%-24s  %.*s  %s%s\n", entry->name, SHORT_HASH, entry->hash, text,
+                       expired ? "  has ended" : "");
         return;
     }
-    printf("{\"name\":\"%s\",\"hash\":\"%.*s\",\"expires\":", entry->name, SHORT_HASH, entry->hash);
+    console_printf(stdout, "{\"name\":\"%s\",\"hash\":\"%.*s\",\"expires\":", entry->name,
+                   SHORT_HASH, entry->hash);
     if (never)
-        printf("null");
+        console_printf(stdout, "null");
     else
-        printf("\"%s\"", text);
-    printf(",\"expired\":%s}\n", expired ? "true" : "false");
+        console_printf(stdout, "\"%s\"", text);
+    console_printf(stdout, ",\"expired\":%s}\n", expired ? "true" : "false");
 }
 
 static int list(const struct request *r)
@@ -188,7 +192,7 @@ static int list(const struct request *r)
         print_entry(r, &entry);
     }
     if (keys_count(keys) == 0 && !r->json)
-        fprintf(stderr, "%s: no keys\n", r->file);
+        console_printf(stderr, "%s: no keys\n", r->file);
     keys_free(keys);
     return console_end(COMMAND, 0);
 }
@@ -204,7 +208,7 @@ int key_main(int argc, char **argv, const struct conf *conf)
                         .file = *conf->gateway.keys_file ? conf->gateway.keys_file : DEFAULT_FILE};
     int option;
 
-    while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "f:h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);
             return 0;

@@ -5,6 +5,7 @@
 
 #include "cli/audit.h"
 #include "cli/backup.h"
+#include "cli/console.h"
 #include "cli/dead.h"
 #include "cli/doctor.h"
 #include "cli/entities.h"
@@ -55,7 +56,7 @@ static int help(FILE *to)
 {
     fputs("usage: newsmill [-c FILE] [-o section.key=value]… COMMAND …\n\n", to);
     for (size_t i = 0; i < command_count; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        console_printf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fputs("\n"
           "  -c, --config FILE               settings (newsmill.conf, where that exists)\n"
           "  -o, --option section.key=value  one setting, before file and environment\n"
@@ -80,9 +81,9 @@ static int unknown(const char *name)
     for (size_t i = 1; i < command_count; i++)
         if (typo_distance(name, commands[i].name) < typo_distance(name, nearest->name))
             nearest = &commands[i];
-    fprintf(stderr, "newsmill: there is no command %s", name);
+    console_printf(stderr, "newsmill: there is no command %s", name);
     if (typo_distance(name, nearest->name) <= MAX_TYPOS)
-        fprintf(stderr, "; the nearest is %s", nearest->name);
+        console_printf(stderr, "; the nearest is %s", nearest->name);
     fputs(". Try: newsmill help\n", stderr);
     return EXIT_USAGE;
 }
@@ -94,7 +95,7 @@ static int run(const struct command *command, int argc, char **argv,
     struct err e;
 
     if (conf_load(from, &conf, &e) < 0) {
-        fprintf(stderr, "newsmill: %s\n", e.text);
+        console_printf(stderr, "newsmill: %s\n", e.text);
         return 1;
     }
     optind = 0; /* glibc: getopt starts anew */
@@ -125,7 +126,7 @@ int main(int argc, char **argv)
     struct conf_sources from = {.options = settings};
     int option;
 
-    while ((option = getopt_long(argc, argv, "+c:o:hV", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "+c:o:hV", options, NULL)) != -1) {
         if (option == 'h')
             return help(stdout);
         if (option == 'V')

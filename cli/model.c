@@ -118,7 +118,7 @@ static void put_field(const char *name, const char *text)
 {
     if (!*text)
         return;
-    printf("%-10s ", name);
+    console_printf(stdout, "%-10s ", name);
     console_print(stdout, text, strlen(text));
     putchar('\n');
 }
@@ -130,21 +130,24 @@ static void put_network(const struct check *c)
     struct file files[MAX_FILES];
     size_t count = list_files(c, files);
 
-    printf("%-10s", "labels");
+    console_printf(stdout, "%-10s", "labels");
     for (size_t i = 0; i < ner_model_label_count(c->model); i++) {
         const char *label = ner_model_label(c->model, i);
         fputs(*label ? " " : "", stdout); /* spaCy keeps an empty one, which is never found */
         console_print(stdout, label, strlen(label));
     }
-    printf("\n%-10s %zu layers of width %zu, window %zu; %s%s\n", "encoder", info->depth,
-           info->width, info->window, *info->encoder ? "shared: " : "its own", info->encoder);
+    console_printf(stdout, "\n%-10s %zu layers of width %zu, window %zu; %s%s\n", "encoder",
+                   info->depth, info->width, info->window, *info->encoder ? "shared: " : "its own",
+                   info->encoder);
     if (info->vector_width)
-        printf("%-10s %zu of %zu\n", "vectors", info->vector_rows, info->vector_width);
+        console_printf(stdout, "%-10s %zu of %zu\n", "vectors", info->vector_rows,
+                       info->vector_width);
     else
-        printf("%-10s none used\n", "vectors");
-    printf("%-10s", "files");
+        console_printf(stdout, "%-10s none used\n", "vectors");
+    console_printf(stdout, "%-10s", "files");
     for (size_t i = 0; i < count; i++)
-        printf("%s %s %s", i ? "," : "", files[i].name, console_bytes(files[i].bytes, size));
+        console_printf(stdout, "%s %s %s", i ? "," : "", files[i].name,
+                       console_bytes(files[i].bytes, size));
     putchar('\n');
 }
 
@@ -163,7 +166,7 @@ static void put_text(const struct check *c)
     put_field("language", lang);
     put_field("for spaCy", meta_text(c, "spacy_version"));
     if (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(c->meta, "pipeline"))) {
-        printf("%-10s", "pipeline");
+        console_printf(stdout, "%-10s", "pipeline");
         cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(c->meta, "pipeline"))
         {
             putchar(' ');
@@ -178,15 +181,15 @@ static void put_text(const struct check *c)
         return;
     }
     put_network(c);
-    printf("%-10s yes, with %s kernels; loaded in %lld ms\n", "runs", c->info.kernels,
-           (long long)c->load_ms);
+    console_printf(stdout, "%-10s yes, with %s kernels; loaded in %lld ms\n", "runs",
+                   c->info.kernels, (long long)c->load_ms);
 }
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 
 static void put_json_text(const char *name, const char *text)
 {
-    printf(",\"%s\":", name);
+    console_printf(stdout, ",\"%s\":", name);
     if (*text)
         console_print_json(stdout, text, strlen(text));
     else
@@ -211,15 +214,16 @@ static void put_json_network(const struct check *c)
     put_json_text("component", info->component);
     put_json_text("encoder", info->encoder);
     put_json_text("kernels", info->kernels);
-    printf(",\"width\":%zu,\"depth\":%zu,\"window\":%zu", info->width, info->depth, info->window);
-    printf(",\"vectors\":{\"rows\":%zu,\"width\":%zu},\"files\":{", info->vector_rows,
-           info->vector_width);
+    console_printf(stdout, ",\"width\":%zu,\"depth\":%zu,\"window\":%zu", info->width, info->depth,
+                   info->window);
+    console_printf(stdout, ",\"vectors\":{\"rows\":%zu,\"width\":%zu},\"files\":{",
+                   info->vector_rows, info->vector_width);
     for (size_t i = 0; i < count; i++) {
         fputs(i ? "," : "", stdout);
         console_print_json(stdout, files[i].name, strlen(files[i].name));
-        printf(":%llu", (unsigned long long)files[i].bytes);
+        console_printf(stdout, ":%llu", (unsigned long long)files[i].bytes);
     }
-    printf("},\"load_ms\":%lld", (long long)c->load_ms);
+    console_printf(stdout, "},\"load_ms\":%lld", (long long)c->load_ms);
 }
 
 static void put_json(const struct check *c)
@@ -229,7 +233,7 @@ static void put_json(const struct check *c)
 
     fputs("{\"directory\":", stdout);
     console_print_json(stdout, c->directory, strlen(c->directory));
-    printf(",\"runs\":%s", c->model ? "true" : "false");
+    console_printf(stdout, ",\"runs\":%s", c->model ? "true" : "false");
     put_json_text("reason", c->model ? "" : c->why.text);
     put_json_text("name", meta_text(c, "name"));
     put_json_text("version", meta_text(c, "version"));
@@ -277,7 +281,7 @@ int model_main(int argc, char **argv, const struct conf *conf)
     bool json = false;
     int option;
 
-    while ((option = getopt_long(argc, argv, "jh", known, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "jh", known, NULL)) != -1) {
         if (option == 'h')
             return print_help(stdout);
         if (option != 'j')

@@ -34,8 +34,8 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
     return CURL_PREREQFUNC_OK;
 }
 
-int post_target_init(struct post_target *t, const char *url, const char *key, const char *ca_file,
-                     struct err *e)
+int post_target_init(struct post_target *t, const char *url, const char *key, bool plain_key,
+                     const char *ca_file, struct err *e)
 {
     struct buf whole;
     size_t length = strlen(url);
@@ -46,8 +46,18 @@ int post_target_init(struct post_target *t, const char *url, const char *key, co
         return err_set(e, ERR_INPUT, "an address of more than %d bytes", MAX_URL_BYTES / 2);
     if (address_read(url, &address, e) < 0)
         return e->code;
-    t->loopback = address.is_loopback;
+    bool in_clear = key && !address.is_https && !address.is_loopback;
+    /* A gateway on this machine is never behind the proxy of the environment; and whoever may read
+     * a key in clear on the way, a proxy shall not be handed it. */
+    t->no_proxy = address.is_loopback || in_clear;
+    if (in_clear && !plain_key)
+        err_set(e, ERR_INPUT,
+                "%.300s: the API key would be sent in clear; use https://, or --plain-key if all "
+                "of the way is yours",
+                address.name);
     address_fini(&address);
+    if (in_clear && !plain_key)
+        return e->code;
     while (length > 0 && url[length - 1] == '/')
         length--;
     buf_init(&whole, MAX_URL_BYTES);
@@ -89,7 +99,9 @@ void post_init(struct post *p, const struct post_target *to, void *owner)
     curl_easy_setopt(p->easy, CURLOPT_PREREQDATA, p);
     curl_easy_setopt(p->easy, CURLOPT_ERRORBUFFER, p->error);
     curl_easy_setopt(p->easy, CURLOPT_PRIVATE, owner);
-    if (to->loopback) /* a gateway on this machine is never behind the proxy of the environment */
+    /* What is for the gateway is not for the proxy that connects to it. */
+    curl_easy_setopt(p->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    if (to->no_proxy)
         curl_easy_setopt(p->easy, CURLOPT_NOPROXY, "*");
     if (to->ca_file) {
         curl_easy_setopt(p->easy, CURLOPT_CAINFO, to->ca_file);
@@ -174,12 +186,7 @@ static void judge_answer(struct post *p, const struct post_target *to, struct po
 static void judge_failure(struct post *p, CURLcode code, struct post_result *out)
 {
     out->kind = ANSWER_LATER;
-    snprintf(out->text, sizeof out->text, "%s", *p->error ? p->error : curl_easy_strerror(code));
-    if (address_is_header_too_long(code)) {
-        out->kind = ANSWER_STRANGE;
-        snprintf(out->text, sizeof out->text, ADDRESS_HEADER_TOO_LONG);
-        return;
-    }
+    snprintf(out->text, sizeof out->text, "%s", address_curl_text(code, p->error));
     switch (code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -194,6 +201,8 @@ static void judge_failure(struct post *p, CURLcode code, struct post_result *out
         break;
     default:
         out->own_fault = true;
+        if (address_is_header_too_long(code))
+            out->kind = ANSWER_STRANGE;
     }
 }
 

@@ -25,7 +25,7 @@ struct post_target {
     char *url;     /* owned */
     char *key;     /* owned; NULL: none */
     char *ca_file; /* owned; NULL: the system's */
-    bool loopback;
+    bool no_proxy; /* this machine, or a key that goes in clear */
 };
 
 struct post_result {
@@ -37,10 +37,10 @@ struct post_result {
     int64_t retry_after_ms; /* asked for by the gateway, 0 if not */
 };
 
-/* `url` is the gateway's, without the path. Returns 0 (free with post_target_fini()) or ERR_INPUT.
- */
-int post_target_init(struct post_target *t, const char *url, const char *key, const char *ca_file,
-                     struct err *e);
+/* `url` is the gateway's, without the path. A key goes to another machine without TLS only with
+ * `plain_key`. Returns 0 (free with post_target_fini()) or ERR_INPUT. */
+int post_target_init(struct post_target *t, const char *url, const char *key, bool plain_key,
+                     const char *ca_file, struct err *e);
 void post_target_fini(struct post_target *t);
 
 void post_init(struct post *p, const struct post_target *to, void *owner);

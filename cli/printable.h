@@ -6,7 +6,7 @@
 
 #include "common/buf.h"
 
-/* Appends the text as one line: control characters (C0, DEL, C1 and the bidirectional overrides)
+/* Appends the text as one line: control characters (C0, DEL, C1 and the direction marks of UAX #9)
  * become spaces, bytes that are not UTF-8 question marks. Returns 0 or ERR_LIMIT. */
 int printable_append(struct buf *out, const char *text, size_t length);
 

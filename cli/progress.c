@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/console.h"
 #include "common/clock.h"
 
 #define DRAW_EVERY_MS  200
@@ -95,7 +96,7 @@ static size_t terminal_width(void)
 static void erase(struct progress *p)
 {
     if (p->drawn > 0)
-        fprintf(stderr, "\r%*s\r", (int)p->drawn, "");
+        fprintf(stderr, "\r%*s\r", (int)p->drawn, ""); /* lint: spaces */
     p->drawn = 0;
 }
 
@@ -108,12 +109,12 @@ static void draw(struct progress *p)
         /* One column less than there are: writing into the last one may wrap. */
         size_t length = progress_format(&p->state, width - 1, line, sizeof line);
         int rest = p->drawn > length ? (int)(p->drawn - length) : 0;
-        fprintf(stderr, "\r%s%*s", line, rest, "");
+        fprintf(stderr, "\r%s%*s", line, rest, ""); /* lint: figures */
         p->drawn = length;
         fflush(stderr);
     } else {
         progress_format(&p->state, MAX_WIDTH, line, sizeof line);
-        fprintf(stderr, "%s: %s\n", p->name, line);
+        console_printf(stderr, "%s: %s\n", p->name, line);
     }
 }
 
@@ -157,9 +158,9 @@ void progress_note(struct progress *p, const char *format, ...)
 
     erase(p);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    console_vprintf(stderr, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    fputs("\n", stderr);
     if (drawn)
         draw(p);
 }

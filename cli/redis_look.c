@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/console.h"
 #include "common/rds_advice.h"
 
 int redis_look_connect(const struct conf *conf, struct rds **out, struct err *e)
@@ -24,7 +25,8 @@ int redis_look_away(const char *command, const struct err *e)
 {
     const char *advice = rds_advice(e->text);
 
-    fprintf(stderr, "newsmill %s: Redis: %s%s%s\n", command, e->text, *advice ? "; " : "", advice);
+    console_printf(stderr, "newsmill %s: Redis: %s%s%s\n", command, e->text, *advice ? "; " : "",
+                   advice);
     return 1;
 }
 

@@ -57,7 +57,8 @@ int sender_open(const struct sender_options *options, struct sender **out, struc
     struct post_target target;
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (post_target_init(&target, options->url, options->key, options->ca_file, e) < 0) {
+    if (post_target_init(&target, options->url, options->key, options->plain_key, options->ca_file,
+                         e) < 0) {
         curl_global_cleanup();
         return e->code;
     }

@@ -27,6 +27,7 @@ struct sender_options {
     const char *url;     /* of the gateway, without the path */
     const char *key;     /* NULL: none */
     const char *ca_file; /* trusted in place of the system's certificates; NULL: those */
+    bool plain_key;      /* the key may go to another machine in clear */
     int in_flight;
     int64_t timeout_ms;        /* without any row decided on, while rows are in hand */
     const unsigned char *salt; /* of the keys; borrowed */
@@ -36,7 +37,8 @@ struct sender_options {
 
 struct sender;
 
-/* Strings are copied. Returns 0, or ERR_INPUT for a URL that is none. */
+/* Strings are copied. Returns 0, or ERR_INPUT for a URL that is none or that the
+ * key may not go to. */
 int sender_open(const struct sender_options *options, struct sender **out, struct err *e);
 void sender_close(struct sender *s); /* NULL is fine */
 

@@ -66,7 +66,7 @@ static void print_owners(const struct snapshot *s, const char *role)
     size_t length = strlen(role);
     char age[CONSOLE_TEXT_BYTES];
 
-    printf("%-8s %zu alive\n", role, snapshot_alive(s, role));
+    console_printf(stdout, "%-8s %zu alive\n", role, snapshot_alive(s, role));
     for (size_t i = 0; i < s->owner_count; i++) {
         const struct snapshot_owner *owner = &s->owners[i];
         if (strncmp(owner->name, role, length) != 0 || owner->name[length] != ':')
@@ -74,11 +74,11 @@ static void print_owners(const struct snapshot *s, const char *role)
         fputs("  ", stdout);
         console_print(stdout, owner->name, strlen(owner->name));
         if (owner->lease_left_ms > 0)
-            printf("  lease %.1f s", (double)owner->lease_left_ms / 1000);
+            console_printf(stdout, "  lease %.1f s", (double)owner->lease_left_ms / 1000);
         else
-            printf("  lease ended %s ago", console_age(-owner->lease_left_ms, age));
-        printf("  in hand %" PRId64 "\n",
-               owner->held[SNAPSHOT_ARTICLES] + owner->held[SNAPSHOT_RESULTS]);
+            console_printf(stdout, "  lease ended %s ago", console_age(-owner->lease_left_ms, age));
+        console_printf(stdout, "  in hand %" PRId64 "\n",
+                       owner->held[SNAPSHOT_ARTICLES] + owner->held[SNAPSHOT_RESULTS]);
     }
 }
 
@@ -87,39 +87,40 @@ static void print_store(const struct snapshot *s, const struct conf *conf)
     int64_t worked = snapshot_stat(s, "worked"), applied = snapshot_stat(s, "applied");
     int64_t writes = snapshot_stat(s, "store_writes");
 
-    printf("store    %s", conf->store.kind);
+    console_printf(stdout, "store    %s", conf->store.kind);
     if (worked > 0)
-        printf(", %.4f commits an article", (double)applied / (double)worked);
+        console_printf(stdout, ", %.4f commits an article", (double)applied / (double)worked);
     if (worked > 0 && writes > 0)
-        printf(", %.3f documents an article", (double)writes / (double)worked);
-    printf("\n");
+        console_printf(stdout, ", %.3f documents an article", (double)writes / (double)worked);
+    console_printf(stdout, "\n");
 }
 
 static void print_text(const struct look *l, const struct snapshot *s)
 {
     char waiting[CONSOLE_TEXT_BYTES], held[CONSOLE_TEXT_BYTES], time[CONSOLE_TEXT_BYTES];
 
-    printf("%s  queue ", console_time(s->at_ms, time));
+    console_printf(stdout, "%s  queue ", console_time(s->at_ms, time));
     console_print(stdout, l->conf->redis.queue, strlen(l->conf->redis.queue));
-    printf("\n%-8s %10s %10s %10s\n", "", "waiting", "in hand", "dead");
+    console_printf(stdout, "\n%-8s %10s %10s %10s\n", "", "waiting", "in hand", "dead");
     for (int i = 0; i < SNAPSHOT_LISTS; i++)
-        printf("%-8s %10" PRId64 " %10" PRId64 " %10" PRId64 "\n", list_names[i], s->waiting[i],
-               s->held[i], s->dead[i]);
+        console_printf(stdout, "%-8s %10" PRId64 " %10" PRId64 " %10" PRId64 "\n", list_names[i],
+                       s->waiting[i], s->held[i], s->dead[i]);
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
         print_owners(s, roles[i]);
     print_store(s, l->conf);
-    printf("oldest   batch waiting %s, in hand %s\n", console_age(s->oldest_waiting_ms, waiting),
-           console_age(s->oldest_held_ms, held));
+    console_printf(stdout, "oldest   batch waiting %s, in hand %s\n",
+                   console_age(s->oldest_waiting_ms, waiting),
+                   console_age(s->oldest_held_ms, held));
     for (size_t i = 0; i < RATES && l->has_before; i++) {
         double rate = rate_of(l, s, i);
-        printf(i ? ", " : "a second ");
+        console_printf(stdout, i ? ", " : "a second ");
         if (rate >= 0)
-            printf("%s %.0f", rates[i].label, rate);
+            console_printf(stdout, "%s %.0f", rates[i].label, rate);
         else
-            printf("%s -", rates[i].label);
+            console_printf(stdout, "%s -", rates[i].label);
     }
     if (l->has_before)
-        printf("\n");
+        console_printf(stdout, "\n");
 }
 
 /* --- JSON ---------------------------------------------------------------------------------------
@@ -132,65 +133,69 @@ static void print_owner_json(const struct snapshot_owner *owner)
     unsigned slot;
     unsigned long long epoch;
 
-    printf("{\"owner\":");
+    console_printf(stdout, "{\"owner\":");
     console_print_json(stdout, owner->name, strlen(owner->name));
     if (sscanf(owner->name, "%31[a-z]:%39[0-9a-f]:%u:%llu", role, instance, &slot, &epoch) == 4)
-        printf(",\"role\":\"%s\",\"instance\":\"%s\",\"slot\":%u,\"epoch\":%llu", role, instance,
-               slot, epoch);
-    printf(",\"lease_left_ms\":%" PRId64 ",\"in_hand\":%" PRId64 "}", owner->lease_left_ms,
-           owner->held[SNAPSHOT_ARTICLES] + owner->held[SNAPSHOT_RESULTS]);
+        console_printf(stdout, ",\"role\":\"%s\",\"instance\":\"%s\",\"slot\":%u,\"epoch\":%llu",
+                       role, instance, slot, epoch);
+    console_printf(stdout, ",\"lease_left_ms\":%" PRId64 ",\"in_hand\":%" PRId64 "}",
+                   owner->lease_left_ms,
+                   owner->held[SNAPSHOT_ARTICLES] + owner->held[SNAPSHOT_RESULTS]);
 }
 
 static void print_age_json(const char *name, int64_t age_ms)
 {
-    printf(",\"%s\":", name);
+    console_printf(stdout, ",\"%s\":", name);
     if (age_ms < 0)
-        printf("null");
+        console_printf(stdout, "null");
     else
-        printf("%" PRId64, age_ms);
+        console_printf(stdout, "%" PRId64, age_ms);
 }
 
 static void print_share_json(const struct snapshot *s, const char *name, const char *field)
 {
     int64_t worked = snapshot_stat(s, "worked");
 
-    printf(",\"%s\":", name);
+    console_printf(stdout, ",\"%s\":", name);
     if (worked > 0)
-        printf("%.4f", (double)snapshot_stat(s, field) / (double)worked);
+        console_printf(stdout, "%.4f", (double)snapshot_stat(s, field) / (double)worked);
     else
-        printf("null");
+        console_printf(stdout, "null");
 }
 
 static void print_json(const struct look *l, const struct snapshot *s)
 {
-    printf("{\"at\":%" PRId64 ",\"queue\":", s->at_ms);
+    console_printf(stdout, "{\"at\":%" PRId64 ",\"queue\":", s->at_ms);
     console_print_json(stdout, l->conf->redis.queue, strlen(l->conf->redis.queue));
     for (int i = 0; i < SNAPSHOT_LISTS; i++)
-        printf(",\"%s\":{\"waiting\":%" PRId64 ",\"in_hand\":%" PRId64 ",\"dead\":%" PRId64 "}",
-               list_names[i], s->waiting[i], s->held[i], s->dead[i]);
+        console_printf(stdout,
+                       ",\"%s\":{\"waiting\":%" PRId64 ",\"in_hand\":%" PRId64 ",\"dead\":%" PRId64
+                       "}",
+                       list_names[i], s->waiting[i], s->held[i], s->dead[i]);
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        printf(",\"%s_alive\":%zu", roles[i], snapshot_alive(s, roles[i]));
-    printf(",\"owners\":[");
+        console_printf(stdout, ",\"%s_alive\":%zu", roles[i], snapshot_alive(s, roles[i]));
+    console_printf(stdout, ",\"owners\":[");
     for (size_t i = 0; i < s->owner_count; i++) {
         fputs(i ? "," : "", stdout);
         print_owner_json(&s->owners[i]);
     }
-    printf("]");
+    console_printf(stdout, "]");
     print_age_json("oldest_batch_waiting_ms", s->oldest_waiting_ms);
     print_age_json("oldest_batch_in_hand_ms", s->oldest_held_ms);
-    printf(",\"store\":\"%s\"", l->conf->store.kind);
+    console_printf(stdout, ",\"store\":\"%s\"", l->conf->store.kind);
     print_share_json(s, "commits_an_article", "applied");
     print_share_json(s, "documents_an_article", "store_writes");
-    printf(",\"counters\":{");
+    console_printf(stdout, ",\"counters\":{");
     for (size_t i = 0; i < RATES; i++)
-        printf("%s\"%s\":%" PRId64, i ? "," : "", rates[i].field, snapshot_stat(s, rates[i].field));
-    printf("},\"a_second\":{");
+        console_printf(stdout, "%s\"%s\":%" PRId64, i ? "," : "", rates[i].field,
+                       snapshot_stat(s, rates[i].field));
+    console_printf(stdout, "},\"a_second\":{");
     for (size_t i = 0; i < RATES; i++) {
         double rate = rate_of(l, s, i);
-        printf("%s\"%s\":", i ? "," : "", rates[i].field);
-        printf(rate < 0 ? "null" : "%.1f", rate);
+        console_printf(stdout, "%s\"%s\":", i ? "," : "", rates[i].field);
+        console_printf(stdout, rate < 0 ? "null" : "%.1f", rate);
     }
-    printf("}}\n");
+    console_printf(stdout, "}}\n");
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -251,7 +256,7 @@ int status_main(int argc, char **argv, const struct conf *conf)
     int option;
     char *end;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);
             return 0;

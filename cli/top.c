@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/console.h"
 #include "cli/printable.h"
 #include "cli/top_write.h"
 #include "common/utf8.h"
@@ -55,7 +56,7 @@ static void print_help(FILE *to)
 
 static int usage(const char *text)
 {
-    fprintf(stderr, "newsmill top: %s\n", text);
+    console_printf(stderr, "newsmill top: %s\n", text);
     print_help(stderr);
     return EXIT_USAGE;
 }
@@ -115,11 +116,11 @@ static int suggest(void *context, const struct store_publication *publication)
         return 1;
     buf_init(&text, MAX_KEY_BYTES);
     printable_append(&text, publication->key, strlen(publication->key));
-    fprintf(stderr, "%s%s",
-            r->publications++ ? ", "
-            : r->near_only    ? "near: "
-                              : "known: ",
-            text.length ? text.bytes : "");
+    console_printf(stderr, "%s%s",
+                   r->publications++ ? ", "
+                   : r->near_only    ? "near: "
+                                     : "known: ",
+                   text.length ? text.bytes : "");
     buf_fini(&text);
     return 0;
 }
@@ -130,15 +131,15 @@ static void explain_unknown(struct run *r)
 
     buf_init(&text, MAX_KEY_BYTES);
     printable_append(&text, r->query->key, strlen(r->query->key));
-    fprintf(stderr, "newsmill top: no articles of \"%s\" are counted; ",
-            text.length ? text.bytes : "");
+    console_printf(stderr, "newsmill top: no articles of \"%s\" are counted; ",
+                   text.length ? text.bytes : "");
     buf_fini(&text);
     for (int near_only = 1; near_only >= 0 && r->publications == 0; near_only--) {
         r->near_only = near_only;
         if (store_publications(r->store, suggest, r, r->e) < 0)
             break;
     }
-    fprintf(stderr, "%s\n", r->publications ? "" : "there are no counts at all");
+    console_printf(stderr, "%s\n", r->publications ? "" : "there are no counts at all");
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ static void explain_unknown(struct run *r)
 
 static int fail(const char *what, const char *why)
 {
-    fprintf(stderr, "newsmill top: %s%s\n", what, why);
+    console_printf(stderr, "newsmill top: %s%s\n", what, why);
     return 1;
 }
 
@@ -175,7 +176,7 @@ static int print(FILE *from)
 
     rewind(from);
     while ((length = fread(bytes, 1, sizeof bytes, from)) > 0)
-        if (fwrite(bytes, 1, length, stdout) < length)
+        if (fwrite(bytes, 1, length, stdout) < length) /* lint: as top_write.c made it */
             break;
     if (ferror(from))
         return fail("a temporary file: ", strerror(errno));
@@ -238,7 +239,7 @@ static int parse_options(int argc, char **argv, struct query *query)
                                             {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "n:h", options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "n:h", options, NULL)) != -1) {
         if (option == 'h') {
             print_help(stdout);
             return 0;

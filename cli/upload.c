@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cli/block.h"
+#include "cli/console.h"
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
@@ -180,13 +181,14 @@ static void print_summary(struct upload *u)
     sender_totals(u->sender, &totals);
     uint64_t done = totals.accepted + totals.already_there + u->refused;
     if (u->refusals > MAX_REFUSED_PRINTED)
-        fprintf(stderr, "upload: and %u more refusals\n", u->refusals - MAX_REFUSED_PRINTED);
-    printf("%llu rows, %llu accepted, %llu already there, %llu refused, ",
-           (unsigned long long)u->rows, (unsigned long long)totals.accepted,
-           (unsigned long long)totals.already_there, (unsigned long long)u->refused);
+        console_printf(stderr, "upload: and %u more refusals\n", u->refusals - MAX_REFUSED_PRINTED);
+    console_printf(stdout, "%llu rows, %llu accepted, %llu already there, %llu refused, ",
+                   (unsigned long long)u->rows, (unsigned long long)totals.accepted,
+                   (unsigned long long)totals.already_there, (unsigned long long)u->refused);
     if (u->rows > done)
-        printf("%llu not sent or in doubt, ", (unsigned long long)(u->rows - done));
-    printf("%.1f s, %.0f rows/s\n", seconds, seconds > 0 ? (double)done / seconds : 0.0);
+        console_printf(stdout, "%llu not sent or in doubt, ", (unsigned long long)(u->rows - done));
+    console_printf(stdout, "%.1f s, %.0f rows/s\n", seconds,
+                   seconds > 0 ? (double)done / seconds : 0.0);
 }
 
 static int upload(struct upload *u, struct err *e)
@@ -198,7 +200,7 @@ static int upload(struct upload *u, struct err *e)
     finished = sender_finish(u->sender, e);
     progress_stop(&u->progress);
     if (finished < 0) /* says why; a stop while reading is said by it too */
-        fprintf(stderr, "upload: %s\n", e->text);
+        console_printf(stderr, "upload: %s\n", e->text);
     print_summary(u);
     return finished < 0 || code < 0 || u->refused > 0 || u->failed_files > 0;
 }
@@ -222,6 +224,7 @@ int upload_main(int argc, char **argv, const struct conf *conf)
         .url = options.url,
         .key = *options.key ? options.key : NULL,
         .ca_file = options.ca_file,
+        .plain_key = options.plain_key,
         .in_flight = options.in_flight,
         .timeout_ms = options.timeout_ms,
         .salt = u.salt,
@@ -230,7 +233,7 @@ int upload_main(int argc, char **argv, const struct conf *conf)
     code = sender_open(&to, &u.sender, &e);
     explicit_bzero(options.key, sizeof options.key);
     if (code < 0) {
-        fprintf(stderr, "newsmill upload: --url %s\n", e.text);
+        console_printf(stderr, "newsmill upload: --url %s\n", e.text);
         return 64;
     }
     u.max_content_bytes = (size_t)conf->gateway.max_article_bytes;

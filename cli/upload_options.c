@@ -9,13 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/console.h"
 #include "cli/csv.h"
 #include "cli/sender.h"
 
 #define DEFAULT_IN_FLIGHT 64
 #define DEFAULT_TIMEOUT_S 600
 
-enum { CONTENT_COLUMN = 256, PUBLICATION_COLUMN, NO_HEADER, AGAIN, TIMEOUT, CA_FILE, NAME };
+enum {
+    CONTENT_COLUMN = 256,
+    PUBLICATION_COLUMN,
+    NO_HEADER,
+    AGAIN,
+    TIMEOUT,
+    CA_FILE,
+    NAME,
+    PLAIN_KEY
+};
 
 static const struct option long_options[] = {
     {"url", required_argument, NULL, 'u'},
@@ -25,6 +35,7 @@ static const struct option long_options[] = {
     {"again", no_argument, NULL, AGAIN},
     {"name", required_argument, NULL, NAME},
     {"ca-file", required_argument, NULL, CA_FILE},
+    {"plain-key", no_argument, NULL, PLAIN_KEY},
     {"content-column", required_argument, NULL, CONTENT_COLUMN},
     {"publication-column", required_argument, NULL, PUBLICATION_COLUMN},
     {"no-header", no_argument, NULL, NO_HEADER},
@@ -61,6 +72,8 @@ static void print_help(FILE *to)
         "      --again               send rows again that were sent before\n"
         "      --name NAME           of the file, in place of its own\n"
         "      --ca-file FILE        certificates to trust in place of the system's\n"
+        "      --plain-key           send the API key to another machine over http:// too, where\n"
+        "                            everybody on the way can read it; never by a proxy\n"
         "      --content-column N    of CSV, counted from 0, whatever its name\n"
         "      --publication-column N\n"
         "      --no-header           the first record of CSV is an article; give both columns\n"
@@ -79,7 +92,7 @@ static int usage(const char *format, ...)
 
     fputs("newsmill upload: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    console_vprintf(stderr, format, args);
     va_end(args);
     fputs("\nTry: newsmill upload --help\n", stderr);
     return 64;
@@ -107,7 +120,7 @@ static int read_key(const char *file, struct upload_options *o)
     if (file) {
         f = fopen(file, "re");
         if (!f || (!fgets(text, sizeof text, f) && ferror(f))) {
-            fprintf(stderr, "newsmill upload: %s: %s\n", file, strerror(errno));
+            console_printf(stderr, "newsmill upload: %s: %s\n", file, strerror(errno));
             if (f)
                 fclose(f);
             return 1;
@@ -184,6 +197,9 @@ static int take(int option, struct upload_options *o, const char **key_file)
     case CA_FILE:
         o->ca_file = optarg;
         return -1;
+    case PLAIN_KEY:
+        o->plain_key = true;
+        return -1;
     case 'h':
         print_help(stdout);
         return 0;
@@ -202,7 +218,7 @@ int upload_options_read(int argc, char **argv, const struct conf *conf, struct u
                                    .timeout_ms = DEFAULT_TIMEOUT_S * 1000,
                                    .rows = {.content_column = -1, .publication_column = -1}};
     default_url(conf, out);
-    while ((option = getopt_long(argc, argv, "u:k:n:h", long_options, NULL)) != -1) {
+    while ((option = console_getopt(argc, argv, "u:k:n:h", long_options, NULL)) != -1) {
         int code = take(option, out, &key_file);
         if (code >= 0)
             return code;

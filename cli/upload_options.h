@@ -16,7 +16,8 @@ struct upload_options {
     int in_flight;
     int64_t timeout_ms;
     bool again;
-    const char *name;    /* that the one file goes by; NULL: its own */
+    const char *name; /* that the one file goes by; NULL: its own */
+    bool plain_key;
     const char *ca_file; /* NULL: the system's certificates */
     struct rows_options rows;
     char **files; /* part of argv */

@@ -24,6 +24,7 @@
 #define BATCH_MAX_KEY_BYTES   4096 /* publication and name; lower-casing may lengthen a key */
 #define BATCH_MAX_LABELS      256  /* of one entity */
 #define BATCH_MAX_LABEL_BYTES 256
+
 /* Counts, and an entity's in sum, are below: a settle of a million articles with a name in each of
  * eight million tokens is, and half a million such batches fit into the 63 bits of a store's sum.
  */

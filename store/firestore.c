@@ -177,6 +177,7 @@ const struct store_kind store_firestore = {
     .apply_many = firestore_apply_many,
     .pause_ms = firestore_pause_ms,
     .writes = writes,
+    .key_path = firestore_credentials_path,
     .publications = firestore_publications,
     .frequencies = firestore_frequencies,
 };

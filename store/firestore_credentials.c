@@ -177,11 +177,26 @@ static bool is_there(const char *directory, const char *rest, char *path, size_t
            access(path, F_OK) == 0;
 }
 
+bool firestore_credentials_path(const struct conf *conf, char *path, size_t size)
+{
+    const char *gcloud = environment("CLOUDSDK_CONFIG"), *named = conf->store.credentials_file;
+
+    if (firestore_emulator_host())
+        return false;
+    if (!*named && is_there(environment("CREDENTIALS_DIRECTORY"), "firestore", path, size))
+        return true;
+    if (!*named)
+        named = environment("GOOGLE_APPLICATION_CREDENTIALS");
+    if (named)
+        return snprintf(path, size, "%s", named) >= 0;
+    return gcloud ? is_there(gcloud, "application_default_credentials.json", path, size)
+                  : is_there(environment("HOME"),
+                             ".config/gcloud/application_default_credentials.json", path, size);
+}
+
 int firestore_credentials_find(const struct conf *conf, struct firestore_credentials *out,
                                struct err *e)
 {
-    const char *named = environment("GOOGLE_APPLICATION_CREDENTIALS");
-    const char *gcloud = environment("CLOUDSDK_CONFIG");
     char path[4096];
 
     *out = (struct firestore_credentials){.kind = FIRESTORE_METADATA};
@@ -189,15 +204,5 @@ int firestore_credentials_find(const struct conf *conf, struct firestore_credent
         out->kind = FIRESTORE_EMULATOR;
         return 0;
     }
-    if (*conf->store.credentials_file)
-        return read_file(conf->store.credentials_file, out, e);
-    if (is_there(environment("CREDENTIALS_DIRECTORY"), "firestore", path, sizeof path))
-        return read_file(path, out, e);
-    if (named)
-        return read_file(named, out, e);
-    if (gcloud ? is_there(gcloud, "application_default_credentials.json", path, sizeof path)
-               : is_there(environment("HOME"),
-                          ".config/gcloud/application_default_credentials.json", path, sizeof path))
-        return read_file(path, out, e);
-    return 0;
+    return firestore_credentials_path(conf, path, sizeof path) ? read_file(path, out, e) : 0;
 }

@@ -3,6 +3,9 @@
 #ifndef NEWSMILL_FIRESTORE_CREDENTIALS_H
 #define NEWSMILL_FIRESTORE_CREDENTIALS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "common/conf.h"
 #include "common/err.h"
 #include "jwt.h"
@@ -21,6 +24,9 @@ struct firestore_credentials {
     struct jwt_key *key;    /* service account */
     char *form, *token_url; /* user: what is posted where for a token */
 };
+
+/* The file that firestore_credentials_find() reads; false: it reads none. */
+bool firestore_credentials_path(const struct conf *conf, char *path, size_t size);
 
 /* Looks, in this order, at: FIRESTORE_EMULATOR_HOST; store.credentials_file; the systemd credential
  * "firestore"; $GOOGLE_APPLICATION_CREDENTIALS; gcloud's own file; else it is the metadata server.

@@ -6,7 +6,7 @@
 
 /* The functions are those of store.h, with a store that is this kind's own. NULL where a kind has
  * nothing to do: apply_many (one by one), pause_ms and writes (0), wal_bytes (-1),
- * backup and restore (refused). */
+ * backup and restore (refused), key_path (false). */
 struct store_kind {
     const char *name; /* the setting's word */
     int mends;
@@ -23,6 +23,7 @@ struct store_kind {
                   struct err *e);
     int (*restore)(const struct conf *conf, const char *path, struct store_restored *out,
                    struct err *e);
+    bool (*key_path)(const struct conf *conf, char *path, size_t size);
     int (*publications)(struct store *s, int (*row)(void *, const struct store_publication *),
                         void *context, struct err *e);
     int (*frequencies)(struct store *s, const char *publication, const struct store_cursor *after,

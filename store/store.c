@@ -102,6 +102,14 @@ int store_restore(const struct conf *conf, const char *path, struct store_restor
     return kind->restore ? kind->restore(conf, path, out, e) : refuse_backup(conf, e);
 }
 
+bool store_key_path(const struct conf *conf, char *path, size_t size)
+{
+    struct err ignored;
+    const struct store_kind *kind = find_kind(conf, &ignored);
+
+    return kind && kind->key_path && kind->key_path(conf, path, size);
+}
+
 int store_publications(struct store *s, int (*row)(void *, const struct store_publication *),
                        void *context, struct err *e)
 {

@@ -86,6 +86,10 @@ struct store_restored {
 int store_restore(const struct conf *conf, const char *path, struct store_restored *out,
                   struct err *e);
 
+/* The file with the secret by which the store of these settings is reached; false: there is none.
+ * Opens nothing. */
+bool store_key_path(const struct conf *conf, char *path, size_t size);
+
 struct store_publication {
     const char *key, *name;
     uint64_t articles;

@@ -9,8 +9,12 @@
 
 #include "common/arena.h"
 #include "common/batch.h"
+#include "common/salted.h"
 
-#define uthash_fatal(message) panic("tally: %s", message)
+/* Words and keys come from articles. uthash takes the low bits; all of these are salted. */
+static uint64_t salt;
+#define HASH_FUNCTION(bytes, length, hash) ((hash) = salted_hash((bytes), (length), salt))
+#define uthash_fatal(message)              panic("tally: %s", message)
 #include <uthash.h>
 
 /* The worker settles when workers.flush_bytes (at most 1 GiB) is passed, which it checks after
@@ -54,6 +58,8 @@ struct tally *tally_new(const char *const *labels, size_t label_count)
 {
     struct tally *t = xcalloc(1, sizeof *t);
 
+    if (!salt)
+        salt = salted_new();
     arena_init(&t->arena, BLOCK_BYTES, MAX_BYTES);
     t->labels = xcalloc(label_count, sizeof *t->labels);
     t->label_count = label_count;

@@ -242,6 +242,14 @@ static void test_doctor(void)
     cli_expect(cli_run("-o gateway.keys_file=%s doctor", path), 0, "warn  keys.file");
     chmod(path, 0622);
     cli_expect(cli_run("-o gateway.keys_file=%s doctor", path), 1, "bad   keys.file");
+    for (size_t i = 0; i < 5; i++) { /* a key of a service account, by its mode alone */
+        static const mode_t modes[] = {0600, 0640, 0644, 0660, 0602};
+        chmod(path, modes[i]);
+        cli_expect(cli_run("-o store.kind=firestore -o store.project=p -o store.credentials_file=%s"
+                           " doctor",
+                           path),
+                   1, i < 2 ? "ok    store.key" : "bad   store.key");
+    }
     cli_finish();
 }
 

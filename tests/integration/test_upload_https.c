@@ -26,6 +26,7 @@ struct orders {
     int truncates_after;  /* after so many requests the file is shorter; 0: never */
     char path[300];       /* the file; "": rows made by the server */
     char location[300];   /* of the redirect that /moved is */
+    bool has_seen_key;    /* a proxy has */
     int requests, ranges; /* counted by the server: all, and those with a Range that it granted */
 };
 
@@ -363,6 +364,51 @@ static void test_long_header(void)
     upload_finish();
 }
 
+/* What a proxy of the test's own is asked. */
+static void serve_proxy(struct http_stub_peer *peer, const struct http_stub_request *r,
+                        void *context)
+{
+    (void)context;
+    orders->requests++;
+    orders->has_seen_key = orders->has_seen_key || strstr(r->headers, "Authorization") ||
+                           strstr(r->headers, "abcsecret");
+    http_stub_printf(peer, "HTTP/1.1 400 No\r\nConnection: close\r\n\r\nno\n");
+}
+
+/* An API key goes over the network only under TLS, or when that is asked for; to no proxy. */
+static void test_key_in_clear(void)
+{
+    struct http_stub_options plain = {.serve = serve_proxy};
+    char proxy[100];
+
+    begin();
+    http_stub_start(&server, &plain);
+    snprintf(upload_file, sizeof upload_file, "%s/rows.csv", upload_farm.dir);
+    upload_write_rows(10);
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", server.port);
+    setenv("http_proxy", proxy, 1);
+    setenv("https_proxy", proxy, 1);
+    /* Names of example are nowhere: without the proxy there is nobody to ask. */
+    const char *const to_http[] = {"--url", "http://news.example", "--timeout", "1", NULL};
+    const char *const to_https[] = {"--url", "https://news.example", "--timeout", "1", NULL};
+    const char *const asked[] = {"--url", "http://news.example", "--plain-key", "--timeout", "1",
+                                 NULL};
+    upload_expect(to_http, 1, "refused: 400");
+    CU_ASSERT(orders->requests > 0); /* there is no key to see */
+    farm_set(&upload_farm, "API_KEY", "abcsecret");
+    orders->requests = 0;
+    upload_expect(to_http, 64, "--url http://news.example/: the API key would be sent in clear");
+    CU_ASSERT_EQUAL(orders->requests, 0);
+    upload_expect(asked, 1, "");
+    CU_ASSERT_EQUAL(orders->requests, 0);
+    upload_expect(to_https, 1, "");
+    CU_ASSERT(orders->requests > 0); /* CONNECT */
+    CU_ASSERT_FALSE(orders->has_seen_key);
+    unsetenv("http_proxy");
+    unsetenv("https_proxy");
+    upload_finish();
+}
+
 void suite_upload_https(void);
 
 void suite_upload_https(void)
@@ -370,6 +416,7 @@ void suite_upload_https(void)
     CU_pSuite suite = CU_add_suite("upload_https", NULL, NULL);
 
     CU_add_test(suite, "a header too long for libcurl", test_long_header);
+    CU_add_test(suite, "an API key in clear", test_key_in_clear);
     CU_add_test(suite, "a download", test_plain);
     CU_add_test(suite, "broken connections", test_breaks);
     CU_add_test(suite, "a zip", test_zip);

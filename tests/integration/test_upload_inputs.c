@@ -2,6 +2,7 @@
  * the rest is said. The files are made by libarchive's writer. */
 #include <CUnit/CUnit.h>
 #include <archive.h>
+#include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,12 +125,95 @@ static void test_several(void)
     upload_finish();
 }
 
+/* To libarchive they are the end of a tar, and all behind them is none of its business. */
+static void test_nuls(void)
+{
+    static const char rows[] = "content,publication\nabc,p\n";
+    char text[4096 + sizeof rows] = {0};
+
+    upload_begin();
+    farm_start_gateway(&upload_farm);
+    memcpy(text + 4096, rows, sizeof rows);
+    upload_write(text, sizeof text - 1);
+    upload_expect(NULL, 1, "rows.csv: begins with NULs, which no text and no archive does");
+    upload_write(text, 4096);
+    upload_expect(NULL, 1, "rows.csv: begins with NULs");
+    upload_write(text, 100);
+    upload_expect(NULL, 1, "rows.csv");
+    upload_write("", 0);
+    upload_expect(NULL, 0, "0 rows");
+    CU_ASSERT_EQUAL(upload_waiting(), 0);
+    upload_finish();
+}
+
+/* ESC, BEL, C1's CSI, a line of its own, a carriage return, the marks of both directions. */
+#define HOSTILE                                                                                    \
+    "a\x1b]0;b\x07\xc2\x9b"                                                                        \
+    "2Jc\nd\re\x7f\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xae"
+
+/* Runs newsmill and expects a code, a part of what it says, and nothing that a terminal acts on. */
+static void expect_tame(const char *const *args, int code, const char *part)
+{
+    static const char *const marks[] = {"\xc2\x9b", "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f",
+                                        "\xe2\x80\xae"};
+    char *text = NULL;
+    int got = proc_run("newsmill", upload_farm.env, args, true, &text, 60000);
+    bool tame = true;
+
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        tame = tame && !strstr(text, marks[i]);
+    for (const char *at = text; *at; at++)
+        tame = tame && *at != 0x7f && ((unsigned char)*at >= ' ' || *at == '\n');
+    tame = tame && !strstr(text, "\nd"); /* no line that is not ours */
+    if (got != code || !strstr(text, part) || !tame)
+        fprintf(stderr, "\n  code %d, wanted %d and '%s': %s\n", got, code, part, text);
+    CU_ASSERT_EQUAL(got, code);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, part));
+    CU_ASSERT(tame);
+    free(text);
+}
+
+static void test_hostile_names(void)
+{
+    static const char text[] = "content,publication\nonly one\n";
+    struct archive *a = archive_write_new();
+    struct archive_entry *entry = archive_entry_new();
+
+    upload_begin();
+    farm_start_gateway(&upload_farm);
+    CU_ASSERT_EQUAL(archive_write_set_format_ustar(a), ARCHIVE_OK);
+    CU_ASSERT_EQUAL_FATAL(archive_write_open_filename(a, upload_file), ARCHIVE_OK);
+    archive_entry_set_pathname(entry, HOSTILE ".csv");
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_size(entry, sizeof text - 1);
+    CU_ASSERT_FATAL(archive_write_header(a, entry) >= ARCHIVE_WARN);
+    CU_ASSERT_EQUAL(archive_write_data(a, text, sizeof text - 1), sizeof text - 1);
+    CU_ASSERT_EQUAL(archive_write_close(a), ARCHIVE_OK);
+    archive_write_free(a);
+    archive_entry_free(entry);
+    expect_tame((const char *const[]){"upload", upload_file, NULL}, 1, "refused: ");
+    expect_tame((const char *const[]){"upload", HOSTILE, NULL}, 1, "No such file");
+    expect_tame((const char *const[]){"upload", "--" HOSTILE, "x", NULL}, 64, "--help");
+    expect_tame((const char *const[]){"upload", "--url", HOSTILE, upload_file, NULL}, 64, "--url");
+    expect_tame((const char *const[]){HOSTILE, NULL}, 64, "there is no command");
+    expect_tame((const char *const[]){"-c", HOSTILE, "status", NULL}, 1, "newsmill: ");
+    expect_tame((const char *const[]){"-o", HOSTILE, "status", NULL}, 1, "newsmill: ");
+    expect_tame((const char *const[]){"entities", HOSTILE, NULL}, 1, "newsmill entities: ");
+    expect_tame((const char *const[]){"key", "new", HOSTILE, NULL}, 1, "newsmill key: ");
+    expect_tame((const char *const[]){"dead", "show", HOSTILE, NULL}, 64, "newsmill dead: ");
+    expect_tame((const char *const[]){"model", "check", HOSTILE, NULL}, 2, "model");
+    upload_finish();
+}
+
 void suite_upload_inputs(void);
 
 void suite_upload_inputs(void)
 {
     CU_pSuite suite = CU_add_suite("upload_inputs", NULL, NULL);
 
+    CU_add_test(suite, "a file that begins with NULs", test_nuls);
+    CU_add_test(suite, "names that a terminal would act on", test_hostile_names);
     CU_add_test(suite, "compressed", test_compressed);
     CU_add_test(suite, "archives", test_archives);
     CU_add_test(suite, "cut short", test_cut_short);

@@ -64,6 +64,10 @@ static void test_printable(void)
                      "b\xe2\x80\xae"
                      "c",
                      8, "a b c");
+    expect_printable("a\xd8\x9c"
+                     "b\xe2\x80\x8e"
+                     "c\xe2\x80\x8f",
+                     11, "a b c ");
     expect_printable("a\xff\xc3", 3, "a??");
     expect_printable("a\0b", 3, "a b");
 }

@@ -1,8 +1,10 @@
 /* Ids of strings: spaCy's own values, and every reserved symbol. */
 #include <CUnit/CUnit.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/salted.h"
 #include "workers/ner/strings.h"
 
 void suite_strings(void);
@@ -71,10 +73,51 @@ static void test_order(void)
         CU_ASSERT_EQUAL(symbol_id(none[i], strlen(none[i])), 0);
 }
 
+#define SLOT_BITS 10
+#define KEYS      512
+
+static size_t count_different(const size_t slots[KEYS])
+{
+    bool used[1 << SLOT_BITS] = {false};
+    size_t count = 0;
+
+    for (size_t i = 0; i < KEYS; i++) {
+        count += !used[slots[i]];
+        used[slots[i]] = true;
+    }
+    return count;
+}
+
+/* Keys that differ in a few bits only, wherever, fall into different places; so do the texts whose
+ * ids they are (MurmurHash64A is public and can be inverted). A random throw fills 403 places. */
+static void test_slots(void)
+{
+    for (int round = 0; round < 20; round++) {
+        uint64_t salt = salted_new();
+        size_t slots[KEYS];
+        CU_ASSERT_EQUAL(salt & 1, 1);
+        for (unsigned shift = 0; shift <= 54; shift += 6) {
+            for (uint64_t i = 0; i < KEYS; i++)
+                slots[i] = salted_slot(0x123456789abcdef ^ i << shift, salt, SLOT_BITS);
+            CU_ASSERT(count_different(slots) > KEYS / 8);
+        }
+        for (uint64_t i = 0; i < KEYS; i++) {
+            char text[40];
+            int length = snprintf(text, sizeof text, "entity %zu of a text", (size_t)i);
+            slots[i] = salted_hash(text, (size_t)length, salt) & ((1 << SLOT_BITS) - 1);
+        }
+        CU_ASSERT(count_different(slots) > KEYS / 2);
+    }
+    CU_ASSERT_NOT_EQUAL(salted_hash("a", 1, 12345677), salted_hash("a\0", 2, 12345677));
+    CU_ASSERT_NOT_EQUAL(salted_hash("a", 1, 12345677), salted_hash("a", 1, 9876543210987));
+    CU_ASSERT_EQUAL(salted_hash("ab", 2, 12345677), salted_hash("abc", 2, 12345677));
+}
+
 void suite_strings(void)
 {
     CU_pSuite suite = CU_add_suite("strings", NULL, NULL);
 
+    CU_add_test(suite, "places in tables", test_slots);
     CU_add_test(suite, "hashes as spaCy has them", test_hashes);
     CU_add_test(suite, "reserved symbols", test_symbols);
     CU_add_test(suite, "the table of symbols is in order", test_order);

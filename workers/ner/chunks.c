@@ -4,19 +4,20 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/err.h"
+#include "common/salted.h"
 #include "strings.h"
 
-#define SLOTS       (1u << 17)
+#define SLOT_BITS   17
+#define SLOTS       (1u << SLOT_BITS)
 #define MAX_ENTRIES (SLOTS / 2)
 #define MAX_PROBES  32 /* ends what texts made to collide could do */
 #define TEXT_BYTES  (2u << 20)
 #define TYPE_COUNT  (1u << 18)
 
 struct entry {
-    uint32_t hash;       /* the upper half; the lower half chose the slot */
+    uint32_t hash;       /* the upper half */
     uint32_t text;       /* where in texts */
     uint16_t length;     /* 0 in a free slot */
     uint16_t count;      /* of types */
@@ -39,8 +40,7 @@ struct chunks *chunks_new(void)
     c->entries = xcalloc(SLOTS, sizeof *c->entries);
     c->texts = xmalloc(TEXT_BYTES);
     c->types = xmalloc(TYPE_COUNT * sizeof *c->types);
-    if (getrandom(&c->seed, sizeof c->seed, GRND_NONBLOCK) < 0)
-        c->seed = (uint64_t)(uintptr_t)c;
+    c->seed = salted_new();
     return c;
 }
 
@@ -57,8 +57,10 @@ void chunks_free(struct chunks *c)
 /* The entry of the text, the free one where it belongs, or NULL after too many others. */
 static struct entry *find(const struct chunks *c, const char *text, size_t length, uint64_t hash)
 {
+    size_t first = salted_slot(hash, c->seed, SLOT_BITS);
+
     for (uint32_t probe = 0; probe < MAX_PROBES; probe++) {
-        struct entry *entry = &c->entries[(hash + probe) & (SLOTS - 1)];
+        struct entry *entry = &c->entries[(first + probe) & (SLOTS - 1)];
         if (entry->length == 0)
             return entry;
         if (entry->hash == hash >> 32 && entry->length == length &&

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/salted.h"
 #include "lexeme.h"
 #include "strings.h"
 
@@ -19,8 +19,9 @@ struct types {
     struct word_type *list;
     uint64_t *overrides; /* beside list: the other half of the key */
     size_t count, capacity;
-    uint32_t *slots; /* index + 1, 0 when free; 2 * capacity of them, a power of two */
-    uint64_t salt;   /* odd; ids are public, so that without it a text could be made to collide */
+    uint32_t *slots; /* index + 1, 0 when free; 2 * capacity of them, 2^slot_bits */
+    unsigned slot_bits;
+    uint64_t salt;
     uint64_t generation;
     struct buf scratch;
 };
@@ -34,9 +35,7 @@ struct types *types_new(const struct lexeme_norms *norms)
 
     t->norms = norms;
     buf_init(&t->scratch, LEXEME_MAX_SCRATCH_BYTES);
-    if (getrandom(&t->salt, sizeof t->salt, GRND_NONBLOCK) < 0)
-        t->salt = (uint64_t)(uintptr_t)t;
-    t->salt |= 1;
+    t->salt = salted_new();
     grow(t, FIRST_CAPACITY);
     return t;
 }
@@ -109,9 +108,7 @@ void types_clear(struct types *t)
 
 static size_t first_slot(const struct types *t, uint64_t orth, uint64_t norm_override)
 {
-    uint64_t h = (orth ^ norm_override * 0x9e3779b97f4a7c15) * t->salt;
-
-    return (h >> 32) & (2 * t->capacity - 1);
+    return salted_slot(orth ^ norm_override * 0x9e3779b97f4a7c15, t->salt, t->slot_bits);
 }
 
 /* Makes room for `capacity` types (a power of two, at least t->count) and files them anew. */
@@ -122,6 +119,7 @@ static void grow(struct types *t, size_t capacity)
     free(t->slots);
     t->slots = xcalloc(2 * capacity, sizeof *t->slots);
     t->capacity = capacity;
+    t->slot_bits = (unsigned)__builtin_ctzll(2 * capacity);
     for (size_t i = 0; i < t->count; i++) {
         size_t slot = first_slot(t, t->list[i].orth, t->overrides[i]);
         while (t->slots[slot])
