@@ -211,8 +211,8 @@ static bool is_reloaded(void *context)
     return proc_logged(context, " reloaded ");
 }
 
-/* The later one finds the id in use and takes another; the first is not disturbed. A reload asked
- * for meanwhile is not forgotten. */
+/* The later one finds the id in use and takes another; the first is not disturbed. It can
+ * be reloaded afterwards. */
 static void test_cloned_disk(void)
 {
     begin();
@@ -244,14 +244,28 @@ static bool first_renamed(void *context)
            proc_logged(&cli_farm.savers, "instance.in_use");
 }
 
+static bool ends_for_anew(void *context)
+{
+    return proc_logged(context, "at_once=0 anew=1");
+}
+
 /* The image knows the first one's token and cannot know that it lives: the first is thrown out,
- * once, and goes on under another id. */
+ * once, and goes on under another id. A reload asked for meanwhile is not forgotten. */
 static void test_cloned_disk_of_the_moment(void)
 {
+    struct proc *first = &cli_farm.workers;
+    pid_t children[8];
+
     begin();
     push_articles(ARTICLES);
     clone_disk(true);
+    CU_ASSERT_EQUAL_FATAL(proc_children(first, children, 8), 3);
+    CU_ASSERT_EQUAL(kill(children[0], SIGSTOP), 0); /* it keeps the others waiting */
     start_other();
+    CU_ASSERT(wait_until("the children to be ended", 20000, ends_for_anew, first));
+    CU_ASSERT_EQUAL(kill(first->pid, SIGHUP), 0);
+    CU_ASSERT_EQUAL(kill(children[0], SIGCONT), 0);
+    CU_ASSERT(wait_until("the reload", 30000, is_reloaded, first));
     CU_ASSERT(wait_until("the first to take a new id", 20000, first_renamed, NULL));
     CU_ASSERT_FALSE(proc_logged(&other.workers, "instance.in_use"));
     expect_counted_once();
@@ -262,11 +276,6 @@ static void test_cloned_disk_of_the_moment(void)
     CU_ASSERT_FALSE(proc_logged(&other.workers, "instance.in_use"));
     cli_expect(cli_run("audit"), 0, "every hold has an owner");
     cli_finish();
-}
-
-static bool ends_for_anew(void *context)
-{
-    return proc_logged(context, "at_once=0 anew=1");
 }
 
 static bool ends_for_good(void *context)
