@@ -161,7 +161,7 @@ static int rewrite_escape(const char *source, size_t left, struct class *class, 
         buf_append_text(out, kind == 's' ? SPACES : UNICODE14_DIGITS);
         buf_append_text(out, class->open ? "" : "]");
     } else if (kind == 'S' || kind == 'D') {
-        buf_append_text(out, kind == 'S' ? "[^" SPACES "]" : "[^" UNICODE14_DIGITS "]");
+        buf_append_text(out, kind == 'S' ? NO_SPACE : "[^" UNICODE14_DIGITS "]");
     } else {
         buf_append(out, source, 2);
     }
