@@ -1,4 +1,4 @@
-/* connection: see connection.h. One state machine; connection_advance() runs it as far as the bytes
+/* connection: see connection.h. One state machine; run() takes it as far as the bytes
  * there allow, whether it was woken by the client, by the handler's answer or by a deadline. */
 #include "connection.h"
 
@@ -29,6 +29,9 @@ enum step {
     STEP_CLOSE, /* free the connection */
 };
 
+/* Goes on as far as the bytes there allow. May free the connection. */
+static void run(struct connection *c);
+
 /* A body's bytes go straight to where they belong. */
 static void read_sized(struct connection *c)
 {
@@ -55,7 +58,7 @@ static void on_readable(int fd, short what, void *context)
         read_sized(c);
     else
         stream_fill(&c->stream);
-    connection_advance(c);
+    run(c);
 }
 
 static void on_writable(int fd, short what, void *context)
@@ -64,7 +67,7 @@ static void on_writable(int fd, short what, void *context)
 
     (void)fd, (void)what;
     if (stream_flush(&c->stream))
-        connection_advance(c);
+        run(c);
 }
 
 /* For what is to be read: never later than the server's own end. */
@@ -346,7 +349,7 @@ static enum step advance(struct connection *c)
     }
 }
 
-void connection_advance(struct connection *c)
+static void run(struct connection *c)
 {
     enum step step = STEP_ON;
 

@@ -36,7 +36,7 @@ struct connection {
     int64_t started_us;  /* when the first byte of the request was there; 0: none yet */
     int64_t deadline_ms; /* 0: none */
     bool close;          /* after the answer that is on the way */
-    bool advancing;      /* connection_advance() is on the stack */
+    bool advancing;      /* run() of connection.c is on the stack */
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -73,8 +73,6 @@ struct http_server {
 /* Takes over the socket of a new client. */
 void connection_new(struct http_server *s, int fd, const struct sockaddr *address);
 void connection_free(struct connection *c);
-/* Goes on as far as the bytes there allow. May free the connection. */
-void connection_advance(struct connection *c);
 /* An answer was sent, perhaps from the midst of other work of the handler: runs none of it, frees
  * nothing. The client's next request waits for the loop. */
 void connection_answered(struct connection *c);
